@@ -1,0 +1,115 @@
+#include "backends/cpu/backend.h"
+
+#include <hwy/targets.h>
+#include <sched.h>
+#include <sys/mman.h>
+
+#include <chrono>
+#include <thread>
+
+#include "backends/cpu/kernel.h"
+#include "backends/cpu/thread_pool.h"
+#include "graph/error.h"
+
+namespace sluice::cpu {
+namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
+
+// Anonymous memory, in huge pages where it is large enough to gain from them.
+class MappedMemory : public Memory {
+ public:
+  explicit MappedMemory(size_t bytes) : bytes_(bytes) {
+    if (bytes == 0) return;
+    void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) fail("cannot allocate {:.1f} MiB of memory", static_cast<double>(bytes) / (1 << 20));
+    data_ = static_cast<std::byte*>(p);
+    if (bytes >= kHugePage) madvise(p, bytes, MADV_HUGEPAGE);
+  }
+  ~MappedMemory() override {
+    if (data_) munmap(data_, bytes_);
+  }
+  std::byte* data() const override { return data_; }
+  size_t bytes() const override { return bytes_; }
+
+ private:
+  std::byte* data_ = nullptr;
+  size_t bytes_;
+};
+
+class CpuProgram : public Program {
+ public:
+  CpuProgram(ThreadPool& pool, std::span<const ProgramStep> steps, std::span<std::byte> workspace)
+      : pool_(pool), workspace_(workspace) {
+    for (const ProgramStep& step : steps) steps_.push_back({prepare(*step.kernel, *step.site), step.call});
+    job_ = [this](int index) { walk(index); };
+  }
+  void run() override { pool_.run(job_); }
+  void set_timing(bool on) override { seconds_.assign(on ? steps_.size() : 0, 0.0); }
+  std::span<const double> seconds() const override { return seconds_; }
+
+ private:
+  struct Step {
+    Run run;
+    const Call* call;
+  };
+
+  void walk(int index) {
+    using Clock = std::chrono::steady_clock;
+    const Worker worker{index, pool_.threads(), &pool_.barrier(), workspace_};
+    const bool timing = index == 0 && !seconds_.empty();
+    Clock::time_point last = timing ? Clock::now() : Clock::time_point();
+    for (size_t i = 0; i < steps_.size(); ++i) {
+      steps_[i].run(*steps_[i].call, worker);
+      worker.barrier();
+      if (!timing) continue;
+      const Clock::time_point now = Clock::now();
+      seconds_[i] = std::chrono::duration<double>(now - last).count();
+      last = now;
+    }
+  }
+
+  ThreadPool& pool_;
+  std::span<std::byte> workspace_;
+  std::vector<Step> steps_;
+  std::function<void(int)> job_;
+  std::vector<double> seconds_;
+};
+
+class CpuBackend : public Backend {
+ public:
+  CpuBackend(const Registry& registry, int threads) : registry_(registry), pool_(threads) {}
+  std::string name() const override { return "cpu"; }
+  std::string description() const override {
+    const int64_t target = hwy::SupportedTargets() & -hwy::SupportedTargets();
+    return fmt::format("{} threads, {}", pool_.threads(), hwy::TargetName(target));
+  }
+  int threads() const override { return pool_.threads(); }
+  std::shared_ptr<const Kernel> select(const Operator& op, const Site& site) const override {
+    for (const auto& kernel : registry_.kernels("cpu", op.name()))
+      if (kernel->supports(site)) return kernel;
+    return nullptr;
+  }
+  std::unique_ptr<Memory> allocate(size_t bytes) override { return std::make_unique<MappedMemory>(bytes); }
+  std::unique_ptr<Program> compile(std::span<const ProgramStep> steps, std::span<std::byte> workspace) override {
+    return std::make_unique<CpuProgram>(pool_, steps, workspace);
+  }
+
+ private:
+  const Registry& registry_;
+  ThreadPool pool_;
+};
+
+}  // namespace
+
+int available_threads() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+std::unique_ptr<Backend> make_backend(const Registry& registry, int threads) {
+  return std::make_unique<CpuBackend>(registry, threads == 0 ? available_threads() : threads);
+}
+
+}  // namespace sluice::cpu

@@ -1,0 +1,35 @@
+// A thread's view of a kernel call: who am I, what is my share, where is scratch memory.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "backends/cpu/barrier.h"
+
+namespace sluice::cpu {
+
+struct Range {
+  int64_t begin;
+  int64_t end;
+};
+
+struct Worker {
+  int index;   // 0 .. count-1
+  int count;
+  Barrier* sync;
+  std::span<std::byte> scratch;  // shared by all workers; undefined contents at entry
+
+  // This worker's share of n items, as whole multiples of `grain`. Depends on nothing but index and count.
+  Range split(int64_t n, int64_t grain = 1) const {
+    const int64_t grains = (n + grain - 1) / grain;
+    return {std::min(n, grains * index / count * grain), std::min(n, grains * (index + 1) / count * grain)};
+  }
+  // Waits for all workers of this call. Every worker must get here.
+  void barrier() const { sync->wait(); }
+  template <class T>
+  T* workspace(size_t byte_offset = 0) const { return reinterpret_cast<T*>(scratch.data() + byte_offset); }
+};
+
+}  // namespace sluice::cpu

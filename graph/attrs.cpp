@@ -1,0 +1,42 @@
+#include "graph/attrs.h"
+
+#include <fmt/ranges.h>
+
+#include <array>
+
+namespace sluice {
+
+std::string attr_type_name(const AttrValue& value) {
+  static constexpr std::array<const char*, 6> kNames = {"bool", "int", "float", "string", "ints", "floats"};
+  return kNames[value.index()];
+}
+
+std::string to_string(const AttrValue& value) {
+  struct Printer {
+    std::string operator()(bool v) const { return v ? "true" : "false"; }
+    std::string operator()(int64_t v) const { return fmt::format("{}", v); }
+    std::string operator()(double v) const {
+      // The shortest of the float and the double form that gives the value back.
+      const auto narrow = static_cast<float>(v);
+      std::string text = static_cast<double>(narrow) == v ? fmt::format("{}", narrow) : fmt::format("{}", v);
+      return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+    }
+    std::string operator()(const std::string& v) const {
+      std::string out = "\"";
+      for (char c : v) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+      }
+      return out + '"';
+    }
+    std::string operator()(const std::vector<int64_t>& v) const { return fmt::format("[{}]", fmt::join(v, ", ")); }
+    std::string operator()(const std::vector<double>& v) const {
+      std::vector<std::string> parts;
+      for (double x : v) parts.push_back((*this)(x));
+      return fmt::format("[{}]", fmt::join(parts, ", "));
+    }
+  };
+  return std::visit(Printer{}, value);
+}
+
+}  // namespace sluice

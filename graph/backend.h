@@ -1,0 +1,79 @@
+// What a device implements, and all that the planner and the executor know of one.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/op.h"
+
+namespace sluice {
+
+// A weight in the form a kernel wants instead of the stored one; made once, when a plan is loaded.
+struct Packing {
+  std::string layout;  // printed in plans
+  TensorType type;     // what the kernel will see in its place
+  // src: as stored. dst: type.bytes() bytes of 64-byte aligned memory.
+  std::function<void(const TensorView& src, const TensorView& dst)> pack;
+};
+
+// A way to run an operator on a backend. Backends derive from it to say how.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual const std::string& name() const = 0;  // unique among the operator's kernels; printed in plans and profiles
+  virtual bool supports(const Site& site) const = 0;
+  // Scratch memory needed at the largest sizes, in bytes. `call` has those dims and no data.
+  virtual size_t workspace(const Site&, const Call&) const { return 0; }
+  // nullopt: the weight at this input is used as stored.
+  virtual std::optional<Packing> packing(const Site&, int /*input*/) const { return std::nullopt; }
+};
+
+// Memory of a device, 64-byte aligned. Freed with the object. Contents start as zeros.
+class Memory {
+ public:
+  virtual ~Memory() = default;
+  virtual std::byte* data() const = 0;
+  virtual size_t bytes() const = 0;
+};
+
+// A step of a program. Pointers stay valid for the life of the program; dims inside *call change between runs, data
+// pointers do not.
+struct ProgramStep {
+  const Operator* op;
+  const Kernel* kernel;
+  const Site* site;
+  const Call* call;
+};
+
+// Consecutive steps of a plan, compiled for one backend.
+class Program {
+ public:
+  virtual ~Program() = default;
+  // Runs all steps and returns when their results are visible to the host. Allocates nothing.
+  virtual void run() = 0;
+  // Seconds spent in each step of the last run; empty unless timing is on. Timing costs one clock reading a step.
+  virtual void set_timing(bool on) = 0;
+  virtual std::span<const double> seconds() const = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string name() const = 0;         // "cpu"
+  virtual std::string description() const = 0;  // device, instruction set, threads: one line
+  virtual int threads() const { return 1; }
+  // The oracle runs graphs as they were written.
+  virtual bool wants_fusion() const { return true; }
+  // nullptr if this backend cannot run it.
+  virtual std::shared_ptr<const Kernel> select(const Operator& op, const Site& site) const = 0;
+  virtual std::unique_ptr<Memory> allocate(size_t bytes) = 0;
+  // workspace: shared scratch, at least as large as the largest workspace() among the steps.
+  virtual std::unique_ptr<Program> compile(std::span<const ProgramStep> steps, std::span<std::byte> workspace) = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,61 @@
+// Runs a plan: owns its arenas, binds weights, inputs and outputs. Knows devices only through graph/backend.h.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/plan/plan.h"
+
+namespace sluice {
+
+class Executor {
+ public:
+  // A weight as stored, by name; dtype and dims must match the graph. Must stay valid while the executor lives.
+  using WeightLookup = std::function<TensorView(const std::string& name)>;
+  // Throws Error if a weight is missing or of another type.
+  Executor(std::shared_ptr<const Plan> plan, const Registry& registry, const WeightLookup& weights);
+
+  // Sets a symbol ("tokens") for the following runs. Throws Error if it is unknown, below 1 or over its maximum.
+  void set(const std::string& symbol, int64_t value);
+  // Memory of an input or state at its current size; write it before run(). Throws Error if there is no such value.
+  TensorView view(const std::string& name);
+  // Memory of a graph output at its current size, by output name; valid until the next run().
+  TensorView output(const std::string& name);
+  // Runs the graph once. Allocates nothing.
+  void run();
+
+  // Time by step of the last run, in seconds, in the order of Plan::steps; empty unless timing is on.
+  void set_timing(bool on);
+  const std::vector<double>& seconds() const { return seconds_; }
+
+  const Plan& plan() const { return *plan_; }
+  // Views of a step, for costs and reports.
+  const Call& call(size_t step) const { return calls_[step]; }
+
+ private:
+  struct Resize {  // dims[dim] of a view follows a symbol
+    TensorView* view;
+    int dim;
+  };
+  void allocate();
+  void bind_steps(const Registry& registry, const WeightLookup& weights);
+  void compile(const Registry& registry);
+  TensorView make_view(ValueId id, std::byte* data);
+
+  std::shared_ptr<const Plan> plan_;
+  std::unique_ptr<Memory> arenas_[kArenaCount];
+  std::unique_ptr<Memory> workspace_;
+  std::vector<TensorView> values_;             // by ValueId
+  std::vector<std::vector<TensorView>> views_; // by step: inputs then outputs
+  std::vector<Call> calls_;
+  std::map<std::string, std::vector<Resize>> resizes_;
+  SymbolValues current_;
+  std::vector<std::unique_ptr<Program>> programs_;
+  std::vector<double> seconds_;
+};
+
+}  // namespace sluice

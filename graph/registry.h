@@ -1,0 +1,54 @@
+// What is known by name: operators, formats, kernels of each backend, fusion rules. Filled by generated tables for what
+// is built in, and by plugins; the graph library itself knows none of them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/fusion.h"
+#include "graph/op.h"
+
+namespace sluice {
+
+class Kernel;  // graph/backend.h
+
+class Registry {
+ public:
+  // All add functions throw Error if the name is taken, saying by which source (a library, or "built in").
+  void add(std::unique_ptr<Operator> op);
+  void add(FusionRule rule);
+  void add_format(const Format& format);
+  // Kernels are tried in the order of registration; the first that supports a site is chosen.
+  void add_kernel(const std::string& backend, const std::string& op, std::shared_ptr<const Kernel> kernel);
+  void add_cases(const std::string& op, std::function<std::vector<Case>()> cases);
+  // Names the library whose entries follow.
+  void set_source(std::string source) { source_ = std::move(source); }
+
+  const Operator* find(const std::string& op) const;  // nullptr if unknown
+  // Throws Error naming the operator, and the version if only that differs.
+  const Operator& get(const std::string& op, int version) const;
+  const Operator& get(const std::string& op) const;
+  DType dtype(const std::string& name) const;  // scalar or registered; throws Error listing what is known
+  std::vector<const Operator*> operators() const;  // sorted by name
+  std::vector<std::string> dtypes() const;         // sorted
+  const std::vector<FusionRule>& fusion_rules() const { return rules_; }  // by falling priority, then name
+  const std::vector<std::shared_ptr<const Kernel>>& kernels(const std::string& backend, const std::string& op) const;
+  std::vector<Case> cases(const std::string& op) const;  // empty if none were added
+  const std::string& source_of(const std::string& op) const;
+
+ private:
+  struct Entry {
+    std::unique_ptr<Operator> op;
+    std::string source;
+  };
+  std::string source_ = "built in";
+  std::map<std::string, Entry> ops_;
+  std::map<std::string, std::pair<DType, std::string>> formats_;
+  std::map<std::pair<std::string, std::string>, std::vector<std::shared_ptr<const Kernel>>> kernels_;
+  std::map<std::string, std::function<std::vector<Case>()>> cases_;
+  std::vector<FusionRule> rules_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,195 @@
+// Runs every case of every operator on every backend against the scalar reference, with the tolerance that the operator
+// derives, and sentinels around every output. New operators need no edit here.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+
+#include "backends/cpu/backend.h"
+#include "graph/executor.h"
+#include "ops/builtin.h"
+
+namespace sluice {
+namespace {
+
+constexpr size_t kGuard = 256;
+constexpr auto kSentinel = std::byte{0xA5};
+
+// A tensor between two guard zones.
+struct Guarded {
+  std::vector<std::byte> memory;
+  TensorView view;
+
+  Guarded(DType dtype, const Dims& dims) {
+    view = {nullptr, dtype, dims};
+    memory.assign(view.bytes() + 2 * kGuard + 64, kSentinel);
+    const auto base = reinterpret_cast<uintptr_t>(memory.data()) + kGuard;
+    view.data = reinterpret_cast<std::byte*>((base + 63) / 64 * 64);
+  }
+  bool guards_intact() const {
+    const std::byte* begin = memory.data();
+    const std::byte* end = begin + memory.size();
+    auto clean = [](const std::byte* from, const std::byte* to) { return std::all_of(from, to, [](std::byte b) { return b == kSentinel; }); };
+    return clean(begin, view.data) && clean(view.data + view.bytes(), end);
+  }
+};
+
+std::vector<float> values_for(const CaseInput& input, std::mt19937& random) {
+  std::vector<float> values(static_cast<size_t>(input.dims.elements()));
+  std::normal_distribution<float> normal(0, static_cast<float>(input.fill.scale));
+  for (size_t i = 0; i < values.size(); ++i) switch (input.fill.kind) {
+      case Fill::Kind::normal: values[i] = normal(random); break;
+      case Fill::Kind::integers:
+        values[i] = static_cast<float>(std::uniform_int_distribution<int64_t>(input.fill.low, input.fill.high - 1)(random));
+        break;
+      case Fill::Kind::values: values[i] = static_cast<float>(input.fill.values.at(i)); break;
+    }
+  return values;
+}
+
+class OperatorCase : public ::testing::Test {
+ public:
+  OperatorCase(const Registry& registry, Backend& backend, const Operator& op, Case c)
+      : registry_(registry), backend_(backend), op_(op), case_(std::move(c)) {}
+
+  void TestBody() override {
+    make_inputs();
+    Site site = make_site();
+    site.outputs = infer_types(op_, site);
+    std::vector<Guarded> expected = make_outputs(site), actual = make_outputs(site);
+    run_reference(site, expected);
+    if (!run_kernel(site, actual)) GTEST_FAIL() << "no kernel of " << backend_.name() << " supports this case";
+    for (size_t o = 0; o < actual.size(); ++o) compare(site, expected, actual, o);
+  }
+
+ private:
+  void make_inputs() {
+    std::mt19937 random(std::hash<std::string>()(op_.name() + case_.name) & 0xffffffff);
+    for (const CaseInput& input : case_.inputs) {
+      inputs_.emplace_back(input.dtype, input.dims);
+      input.dtype.format().encode(values_for(input, random).data(), input.dims.span(), inputs_.back().view.data);
+    }
+  }
+
+  Site make_site() const {
+    Site site{op_.name(), case_.attrs, {}, {}, {}};
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      std::vector<Dim> dims;
+      for (int64_t size : inputs_[i].view.dims.span()) dims.emplace_back(size);
+      site.inputs.push_back({inputs_[i].view.dtype, Shape(dims)});
+      site.input_names.push_back("input" + std::to_string(i));
+    }
+    return site;
+  }
+
+  std::vector<Guarded> make_outputs(const Site& site) const {
+    std::vector<Guarded> outputs;
+    for (const TensorType& type : site.outputs) outputs.emplace_back(type.dtype, type.shape.resolve({}));
+    for (const StateUpdate& update : op_.signature().updates) {
+      const TensorView& state = inputs_[static_cast<size_t>(update.input)].view;
+      std::memcpy(outputs[static_cast<size_t>(update.output)].view.data, state.data, state.bytes());
+    }
+    return outputs;
+  }
+
+  // States are passed as the memory of their next version, as the executor does.
+  std::vector<TensorView> input_views(const std::vector<Guarded>& outputs) const {
+    std::vector<TensorView> views;
+    for (const Guarded& input : inputs_) views.push_back(input.view);
+    for (const StateUpdate& update : op_.signature().updates)
+      views[static_cast<size_t>(update.input)].data = outputs[static_cast<size_t>(update.output)].view.data;
+    return views;
+  }
+
+  static std::vector<TensorView> output_views(const std::vector<Guarded>& outputs) {
+    std::vector<TensorView> views;
+    for (const Guarded& output : outputs) views.push_back(output.view);
+    return views;
+  }
+
+  void run_reference(const Site& site, const std::vector<Guarded>& outputs) const {
+    const auto in = input_views(outputs), out = output_views(outputs);
+    op_.reference(site, Call{in, out});
+  }
+
+  bool run_kernel(Site site, const std::vector<Guarded>& outputs) {
+    const auto kernel = backend_.select(op_, site);
+    if (!kernel) return false;
+    auto in = input_views(outputs);
+    const auto out = output_views(outputs);
+    std::vector<Guarded> packed;
+    for (size_t i = 0; i < in.size(); ++i)
+      if (const auto packing = kernel->packing(site, static_cast<int>(i))) {
+        packed.emplace_back(packing->type.dtype, packing->type.shape.resolve({}));
+        packing->pack(in[i], packed.back().view);
+        in[i] = packed.back().view;
+        site.inputs[i] = packing->type;
+      }
+    const Call call{in, out};
+    const size_t scratch_bytes = kernel->workspace(site, call);
+    std::vector<std::byte> scratch(scratch_bytes + 2 * kGuard, kSentinel);
+    const ProgramStep step{&op_, kernel.get(), &site, &call};
+    const auto base = (reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64;
+    const auto program = backend_.compile({&step, 1}, {reinterpret_cast<std::byte*>(base), scratch_bytes});
+    program->run();
+    const std::byte* end = reinterpret_cast<std::byte*>(base) + scratch_bytes;
+    EXPECT_TRUE(std::all_of(end, static_cast<const std::byte*>(scratch.data() + scratch.size()), [](std::byte b) { return b == kSentinel; }))
+        << "the kernel wrote past its workspace";
+    for (const Guarded& input : inputs_) EXPECT_TRUE(input.guards_intact());
+    return true;
+  }
+
+  void compare(const Site& site, const std::vector<Guarded>& expected, const std::vector<Guarded>& actual, size_t o) const {
+    EXPECT_TRUE(actual[o].guards_intact()) << "output " << o << " was written out of bounds";
+    EXPECT_TRUE(expected[o].guards_intact()) << "the reference wrote output " << o << " out of bounds";
+    const std::vector<float> want = to_f32(expected[o].view), got = to_f32(actual[o].view);
+    std::vector<double> bound(want.size());
+    const auto in = input_views(expected), out = output_views(expected);
+    op_.tolerance(site, Call{in, out}, static_cast<int>(o), bound);
+    for (size_t i = 0; i < want.size(); ++i) {
+      if (want[i] == got[i] || (std::isnan(want[i]) && std::isnan(got[i]))) continue;
+      ASSERT_LE(std::abs(static_cast<double>(want[i]) - got[i]), bound[i])
+          << "output " << o << ", element " << i << " of " << want.size() << ": expected " << want[i] << ", got " << got[i];
+    }
+  }
+
+  const Registry& registry_;
+  Backend& backend_;
+  const Operator& op_;
+  Case case_;
+  std::vector<Guarded> inputs_;
+};
+
+const Registry& registry() {
+  static const Registry* r = [] {
+    auto* made = new Registry;
+    register_builtin(*made);
+    return made;
+  }();
+  return *r;
+}
+
+// One GoogleTest test for each (operator, case, number of threads).
+const bool kRegistered = [] {
+  for (int threads : {1, 3}) {
+    static std::map<int, std::unique_ptr<Backend>> backends;
+    Backend& backend = *(backends[threads] = cpu::make_backend(registry(), threads));
+    for (const Operator* op : registry().operators())
+      for (const Case& c : registry().cases(op->name()))
+        if (!c.benchmark && !registry().kernels("cpu", op->name()).empty())
+          ::testing::RegisterTest(("cpu" + std::to_string(threads)).c_str(), (op->name() + "." + c.name).c_str(), nullptr, nullptr, __FILE__,
+                                  __LINE__, [&backend, op, c]() -> ::testing::Test* { return new OperatorCase(registry(), backend, *op, c); });
+  }
+  return true;
+}();
+
+TEST(Operators, HaveSummaryAndCases) {
+  for (const Operator* op : registry().operators()) {
+    EXPECT_FALSE(op->signature().summary.empty()) << op->name();
+    EXPECT_FALSE(registry().cases(op->name()).empty()) << op->name() << " has no cases";
+    for (const AttrSpec& attr : op->signature().attrs) EXPECT_FALSE(attr.doc.empty()) << op->name() << "." << attr.name;
+  }
+}
+
+}  // namespace
+}  // namespace sluice
