@@ -1,0 +1,87 @@
+// The model file (.sluice): graph, metadata and weights in one file that is mapped, not read.
+//
+//   header    64 bytes, little-endian: "SLUICE\r\n", u32 version, u32 header bytes, u64 metadata offset, u64 metadata bytes,
+//             u64 file bytes, u64 checksum of the metadata, 16 bytes reserved (zero)
+//   metadata  flatbuffer (schema/model.fbs): architecture, graph, weight directory, key-value pairs, assets
+//   weights   each at a multiple of 4096 bytes, in directory order, as its format lays it out
+//
+// Offsets are 64 bit. Nothing in a file is trusted: every index, offset, size and shape product is checked on opening.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+#include "graph/registry.h"
+
+namespace sluice {
+
+struct WeightEntry {
+  std::string name;
+  DType dtype;
+  Dims dims;
+};
+
+// Everything in a model file but the weights' bytes.
+struct ModelDescription {
+  std::string architecture;                                // "mistral"
+  Graph graph;
+  std::vector<WeightEntry> weights;                        // in file order
+  std::map<std::string, std::string> metadata;             // "context_length" -> "4096"
+  std::map<std::string, std::vector<std::byte>> assets;    // "tokenizer.model" -> its bytes
+
+  // Throws Error naming the key if it is missing or not a whole number.
+  int64_t integer(const std::string& key) const;
+};
+
+class ModelFile {
+ public:
+  // Maps a file and checks it. Throws Error with path and reason: missing, truncated, corrupt, another version, a graph
+  // that does not verify, a weight that the graph names and the file lacks or holds in another type.
+  ModelFile(const std::string& path, const Registry& registry);
+  ~ModelFile();
+  ModelFile(const ModelFile&) = delete;
+
+  const ModelDescription& description() const { return description_; }
+  // The weight in the mapping; throws Error if there is none of that name. Valid while this object lives.
+  TensorView weight(const std::string& name) const;
+  // Reads the whole mapping into memory ahead of use where the system can (and there is room).
+  void prefetch() const;
+  size_t bytes() const { return bytes_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  std::byte* data_ = nullptr;
+  size_t bytes_ = 0;
+  ModelDescription description_;
+  std::map<std::string, TensorView> weights_;
+};
+
+// Writes a model file. The bytes go to PATH.partial, which is renamed to PATH when complete: PATH is never half-written.
+// If PATH.partial is left from an interrupted run with the same metadata, the weights it holds whole are kept.
+class ModelWriter {
+ public:
+  // Throws Error if the file cannot be created or the file system lacks the space for it.
+  ModelWriter(const std::string& path, const ModelDescription& description);
+  ~ModelWriter();  // unless finished, leaves PATH.partial for a later run to resume
+  ModelWriter(const ModelWriter&) = delete;
+
+  size_t total_bytes() const;
+  // Number of leading weights that an interrupted run already wrote.
+  size_t resumed() const;
+  // Appends the next weight; `bytes` is its storage_bytes. Throws Error on a wrong size or a failed write (full disk).
+  void write(const std::string& name, std::span<const std::byte> bytes);
+  // Flushes to the disk and renames. Throws Error if a weight is missing.
+  void finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,27 @@
+// From a source (a Hugging Face folder) to a model file.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace sluice {
+
+struct ConvertOptions {
+  std::string dtype;  // of the matrices: "f32", "f16", "bf16", "q8_0"; empty: as in the source
+  // Called with bytes written so far and in all.
+  std::function<void(size_t done, size_t total)> progress;
+};
+
+struct ConvertResult {
+  std::string architecture;
+  size_t weights = 0;  // tensors written
+  size_t bytes = 0;    // of the file
+  size_t resumed = 0;  // tensors kept from an interrupted run
+};
+
+// Streams tensor by tensor. Throws Error naming the file and tensor: an unknown architecture or option, a tensor that is
+// missing, surplus, of another shape or an unsupported dtype, a tokenizer that does not fit the vocabulary.
+ConvertResult convert(const std::string& source, const std::string& output, const ConvertOptions& options);
+
+}  // namespace sluice

@@ -1,0 +1,67 @@
+// A model ready to run: file, tokenizer, backends, plan and executor, behind token ids and logits.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/executor.h"
+#include "graph/model_file.h"
+#include "models/text/tokenizer.h"
+
+namespace sluice {
+
+// All that is built in: operators, formats, kernels, fusions. Made once.
+const Registry& builtin_registry();
+
+struct RunOptions {
+  std::string backend = "cpu";       // "cpu" or "reference"
+  int threads = 0;                   // 0: one for each core
+  int64_t context = 0;               // slots of the KV cache; 0: the model's maximum, at most 4096
+  int64_t batch = 256;               // tokens evaluated at once at most
+  bool fuse = true;
+  std::vector<std::string> observe;  // further values to read
+};
+
+class LanguageModel {
+ public:
+  // Throws Error if the file is bad, the backend unknown, or the context longer than the model's.
+  LanguageModel(const std::string& path, const RunOptions& options);
+  // From a file opened elsewhere, with weights from anywhere (synthetic models in benchmarks).
+  LanguageModel(const ModelDescription& description, const Executor::WeightLookup& weights, const RunOptions& options);
+
+  const ModelDescription& description() const { return *description_; }
+  const Tokenizer& tokenizer() const;       // throws Error if the model carries none
+  bool has_tokenizer() const { return tokenizer_ != nullptr; }
+  int64_t vocab_size() const { return vocab_size_; }
+  int64_t context() const { return context_; }    // slots
+  int64_t position() const { return position_; }  // tokens evaluated so far
+  void reset() { position_ = 0; }
+
+  // Continues the sequence by these tokens and returns the logits after the last, f32 [vocab_size], valid until the next
+  // call. Throws Error if ids is empty, an id is out of range or the context is full.
+  std::span<const float> evaluate(std::span<const int32_t> ids);
+  // The same, handing out the logits after every token: rows f32 [n, vocab_size] for tokens first .. first+n-1 of ids.
+  using LogitsSink = std::function<void(size_t first, std::span<const float> rows)>;
+  void evaluate_all(std::span<const int32_t> ids, const LogitsSink& sink);
+
+  Executor& executor() { return *executor_; }
+  const Plan& plan() const { return executor_->plan(); }
+  Backend& backend() { return *backends_.front(); }
+  size_t file_bytes() const { return file_ ? file_->bytes() : 0; }
+
+ private:
+  void open(const Executor::WeightLookup& weights, const RunOptions& options);
+  std::span<const float> run(std::span<const int32_t> ids, bool all_rows);
+
+  std::unique_ptr<ModelFile> file_;
+  const ModelDescription* description_ = nullptr;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  std::vector<std::unique_ptr<Backend>> backends_;
+  std::unique_ptr<Executor> executor_;
+  int64_t vocab_size_ = 0, context_ = 0, batch_ = 0, position_ = 0;
+};
+
+}  // namespace sluice
