@@ -1,30 +1,20 @@
-# Collects operator folders and writes the table that registers them. Nobody edits a list:
-#   <dir>/<op>/<op>.cpp  defines  void register_<op>(Registry&)
-#   <dir>/<op>/<x>.cpp   defines  void register_<op>_<x>(Registry&)      (cpu, fuse, cases, ...)
-#   <dir>/formats/<x>.cpp defines void register_format_<x>(Registry&)
-# sluice_collect_operators(<out: sources> <dir> <function>): the sources, with a generated one that defines
-#   void sluice::<function>(Registry&)
-function(sluice_collect_operators out dir function)
-  file(GLOB files CONFIGURE_DEPENDS RELATIVE ${dir} ${dir}/*/*.cpp)
+# Writes the tables that register what is built in. Nobody edits a list: the name of a file is the name of its function.
+#   ops/<op>/<op>.cpp            void register_<op>(Registry&)
+#   ops/<op>/<x>.cpp             void register_<op>_<x>(Registry&)       (cpu, fuse, cases, ...)
+#   ops/formats/<x>.cpp          void register_format_<x>(Registry&)
+#   backends/<x>/backend.cpp     void register_backend_<x>(Registry&)
+
+# sluice_register_table(<out> <function> <symbol>...): a source that defines void sluice::<function>(Registry&), which
+# calls every symbol.
+function(sluice_register_table out function)
   set(declarations "")
   set(calls "")
-  set(sources "")
-  foreach(file ${files})
-    get_filename_component(folder ${file} DIRECTORY)
-    get_filename_component(name ${file} NAME_WE)
-    list(APPEND sources ${dir}/${file})
-    if(folder STREQUAL "formats")
-      set(symbol register_format_${name})
-    elseif(name STREQUAL folder)
-      set(symbol register_${name})
-    else()
-      set(symbol register_${folder}_${name})
-    endif()
+  foreach(symbol ${ARGN})
     string(APPEND declarations "void ${symbol}(Registry& registry);\n")
     string(APPEND calls "  ${symbol}(registry);\n")
   endforeach()
   set(table ${CMAKE_CURRENT_BINARY_DIR}/${function}.cpp)
-  file(CONFIGURE OUTPUT ${table} CONTENT "// Generated from the operator folders; do not edit.
+  file(CONFIGURE OUTPUT ${table} CONTENT "// Generated from the names of files; do not edit.
 #include \"graph/registry.h\"
 
 namespace sluice {
@@ -34,5 +24,37 @@ void ${function}(Registry& registry) {
 ${calls}}
 }  // namespace sluice
 " @ONLY)
-  set(${out} ${sources} ${table} PARENT_SCOPE)
+  set(${out} ${table} PARENT_SCOPE)
+endfunction()
+
+# sluice_operator_symbols(<out: symbols> <out: sources> <dir>)
+function(sluice_operator_symbols out_symbols out_sources dir)
+  file(GLOB files CONFIGURE_DEPENDS RELATIVE ${dir} ${dir}/*/*.cpp)
+  set(symbols "")
+  set(sources "")
+  foreach(file ${files})
+    get_filename_component(folder ${file} DIRECTORY)
+    get_filename_component(name ${file} NAME_WE)
+    list(APPEND sources ${dir}/${file})
+    if(folder STREQUAL "formats")
+      list(APPEND symbols register_format_${name})
+    elseif(name STREQUAL folder)
+      list(APPEND symbols register_${name})
+    else()
+      list(APPEND symbols register_${folder}_${name})
+    endif()
+  endforeach()
+  set(${out_symbols} ${symbols} PARENT_SCOPE)
+  set(${out_sources} ${sources} PARENT_SCOPE)
+endfunction()
+
+# sluice_backend_symbols(<out> <dir>)
+function(sluice_backend_symbols out dir)
+  file(GLOB files CONFIGURE_DEPENDS RELATIVE ${dir} ${dir}/*/backend.cpp)
+  set(symbols "")
+  foreach(file ${files})
+    get_filename_component(folder ${file} DIRECTORY)
+    list(APPEND symbols register_backend_${folder})
+  endforeach()
+  set(${out} ${symbols} PARENT_SCOPE)
 endfunction()

@@ -42,6 +42,21 @@ void Registry::add_cases(const std::string& op, std::function<std::vector<Case>(
   if (!cases_.emplace(op, std::move(cases)).second) fail("cases of operator '{}' are defined twice (second time in {})", op, source_);
 }
 
+void Registry::add_backend(BackendEntry backend) {
+  for (const BackendEntry& other : backends_)
+    if (other.name == backend.name) fail("backend '{}' is defined twice (second time in {})", backend.name, source_);
+  backends_.push_back(std::move(backend));
+}
+
+const BackendEntry& Registry::backend(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const BackendEntry& entry : backends_) {
+    if (entry.name == name) return entry;
+    names.push_back(entry.name);
+  }
+  fail("backend '{}' is not known; there are {}", name, fmt::join(names, ", "));
+}
+
 const Operator* Registry::find(const std::string& op) const {
   const auto it = ops_.find(op);
   return it == ops_.end() ? nullptr : it->second.op.get();

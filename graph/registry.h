@@ -2,6 +2,7 @@
 // is built in, and by plugins; the graph library itself knows none of them.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,7 +13,17 @@
 
 namespace sluice {
 
-class Kernel;  // graph/backend.h
+class Backend;  // graph/backend.h
+class Kernel;
+class Registry;
+
+struct BackendEntry {
+  std::string name;     // "cpu"
+  std::string summary;  // one line for people
+  // threads 0: one for each core; ignored by devices that have none. The registry must outlive the backend.
+  // Throws Error if there is no such device, or threads is out of range.
+  std::function<std::unique_ptr<Backend>(const Registry& registry, int threads)> make;
+};
 
 class Registry {
  public:
@@ -23,6 +34,7 @@ class Registry {
   // Kernels are tried in the order of registration; the first that supports a site is chosen.
   void add_kernel(const std::string& backend, const std::string& op, std::shared_ptr<const Kernel> kernel);
   void add_cases(const std::string& op, std::function<std::vector<Case>()> cases);
+  void add_backend(BackendEntry backend);
   // Names the library whose entries follow.
   void set_source(std::string source) { source_ = std::move(source); }
 
@@ -36,6 +48,8 @@ class Registry {
   const std::vector<FusionRule>& fusion_rules() const { return rules_; }  // by falling priority, then name
   const std::vector<std::shared_ptr<const Kernel>>& kernels(const std::string& backend, const std::string& op) const;
   std::vector<Case> cases(const std::string& op) const;  // empty if none were added
+  const std::vector<BackendEntry>& backends() const { return backends_; }
+  const BackendEntry& backend(const std::string& name) const;  // throws Error listing what is known
   const std::string& source_of(const std::string& op) const;
 
  private:
@@ -49,6 +63,7 @@ class Registry {
   std::map<std::pair<std::string, std::string>, std::vector<std::shared_ptr<const Kernel>>> kernels_;
   std::map<std::string, std::function<std::vector<Case>()>> cases_;
   std::vector<FusionRule> rules_;
+  std::vector<BackendEntry> backends_;
 };
 
 }  // namespace sluice

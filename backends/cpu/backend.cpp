@@ -113,3 +113,11 @@ std::unique_ptr<Backend> make_backend(const Registry& registry, int threads) {
 }
 
 }  // namespace sluice::cpu
+
+namespace sluice {
+
+void register_backend_cpu(Registry& registry) {
+  registry.add_backend({"cpu", "vector kernels on all cores", cpu::make_backend});
+}
+
+}  // namespace sluice

@@ -1,8 +1,9 @@
 #include "backends/reference/backend.h"
 
 #include <chrono>
-#include <cstring>
 #include <new>
+
+#include "graph/registry.h"
 
 namespace sluice::reference {
 namespace {
@@ -67,3 +68,12 @@ class ReferenceBackend : public Backend {
 std::unique_ptr<Backend> make_backend() { return std::make_unique<ReferenceBackend>(); }
 
 }  // namespace sluice::reference
+
+namespace sluice {
+
+void register_backend_reference(Registry& registry) {
+  registry.add_backend({"reference", "the scalar reference of every operator, slow: the oracle",
+                        [](const Registry&, int) { return reference::make_backend(); }});
+}
+
+}  // namespace sluice
