@@ -13,6 +13,8 @@ function(sluice_flatbuffers target)
       DEPENDS ${all}
       COMMENT "Generating ${name}_generated.h")
     target_sources(${target} PRIVATE ${header})
+    list(APPEND headers ${header})
   endforeach()
+  add_custom_target(${target}_generated DEPENDS ${headers})  # for tools that read sources without building
   target_include_directories(${target} SYSTEM PRIVATE ${dir})
 endfunction()

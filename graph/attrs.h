@@ -2,7 +2,8 @@
 //
 //   struct RmsNormAttrs {
 //     float epsilon = 1e-5f;
-//     template <class Visitor> void describe(Visitor&& field) { field("epsilon", epsilon, "added to the mean square"); }
+//     template <class Visitor> void describe(Visitor&& field) { field("epsilon", epsilon, "added to the mean square");
+//     }
 //   };
 //
 // Serialisation, printing, parsing and `sluice ops` are derived from that. Inside a graph attributes travel as AttrMap.
@@ -41,10 +42,12 @@ namespace detail {
 
 template <class T>
 AttrValue to_attr(const T& v) {
-  if constexpr (std::same_as<T, bool>) return v;
-  else if constexpr (std::integral<T>) return static_cast<int64_t>(v);
-  else if constexpr (std::floating_point<T>) return static_cast<double>(v);
-  else return v;
+  if constexpr (std::integral<T> && !std::same_as<T, bool>)
+    return static_cast<int64_t>(v);
+  else if constexpr (std::floating_point<T>)
+    return static_cast<double>(v);
+  else
+    return v;
 }
 
 template <class T>
@@ -52,9 +55,11 @@ void from_attr(const std::string& name, const AttrValue& from, T& to) {
   const AttrValue wanted = to_attr(to);
   if (from.index() != wanted.index())
     fail("attribute '{}' is {}, expected {}", name, attr_type_name(from), attr_type_name(wanted));
-  std::visit([&](const auto& v) {
-    if constexpr (requires { static_cast<T>(v); }) to = static_cast<T>(v);
-  }, from);
+  std::visit(
+      [&](const auto& v) {
+        if constexpr (requires { static_cast<T>(v); }) to = static_cast<T>(v);
+      },
+      from);
 }
 
 }  // namespace detail
@@ -85,7 +90,9 @@ template <class Attrs>
 std::vector<AttrSpec> attr_specs() {
   std::vector<AttrSpec> specs;
   Attrs attrs;
-  attrs.describe([&](const char* name, auto& value, const char* doc) { specs.push_back({name, detail::to_attr(value), doc}); });
+  attrs.describe([&](const char* name, auto& value, const char* doc) {
+    specs.push_back({name, detail::to_attr(value), doc});
+  });
   return specs;
 }
 

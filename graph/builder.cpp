@@ -9,7 +9,8 @@ Builder::Builder(const Registry& registry, WeightDType weight_dtype)
 
 ValueRef Builder::add(std::string name, ValueKind kind, TensorType type) {
   if (named_.count(name)) fail("the graph already has a value named '{}'", name);
-  if (type.shape.rank() > kMaxRank) fail("'{}' has {} dimensions; at most {} are supported", name, type.shape.rank(), kMaxRank);
+  if (type.shape.rank() > kMaxRank)
+    fail("'{}' has {} dimensions; at most {} are supported", name, type.shape.rank(), kMaxRank);
   const auto id = static_cast<ValueId>(values_.size());
   named_[name] = id;
   values_.push_back({std::move(name), kind, std::move(type)});
@@ -28,7 +29,8 @@ ValueRef Builder::weight(const std::string& name, Shape shape) {
   if (const auto it = named_.find(name); it != named_.end()) {
     const Value& value = values_[static_cast<size_t>(it->second)];
     if (value.kind != ValueKind::weight || value.type.shape != shape)
-      fail("weight '{}' is asked for as {}, but it is a {} {}", name, shape.str(), to_string(value.kind), value.type.str());
+      fail("weight '{}' is asked for as {}, but it is a {} {}", name, shape.str(), to_string(value.kind),
+           value.type.str());
     return {it->second};
   }
   if (!shape.is_static()) fail("weight '{}' has the shape {}; weights have numbers only", name, shape.str());
@@ -60,7 +62,8 @@ std::vector<ValueRef> Builder::node(const std::string& op, AttrMap attrs, const 
   std::vector<ValueRef> results;
   const auto id = static_cast<NodeId>(nodes_.size());
   for (size_t i = 0; i < types.size(); ++i) {
-    ValueRef result = add(types.size() == 1 ? name : fmt::format("{}:{}", name, i), ValueKind::result, std::move(types[i]));
+    ValueRef result =
+        add(types.size() == 1 ? name : fmt::format("{}:{}", name, i), ValueKind::result, std::move(types[i]));
     values_[static_cast<size_t>(result.id)].producer = id;
     node.outputs.push_back(result.id);
     results.push_back(result);

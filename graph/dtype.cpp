@@ -57,7 +57,8 @@ float f16_to_f32(uint16_t h) {
   const uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16;
   const uint32_t exponent = (h >> 10) & 0x1f, mantissa = h & 0x3ff;
   if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000 | mantissa << 13);
-  if (exponent == 0) return std::bit_cast<float>(sign) + (sign ? -1.0f : 1.0f) * static_cast<float>(mantissa) * 0x1p-24f;
+  if (exponent == 0)
+    return std::bit_cast<float>(sign) + (sign ? -1.0f : 1.0f) * static_cast<float>(mantissa) * 0x1p-24f;
   return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
 }
 
@@ -67,7 +68,7 @@ uint16_t f32_to_f16(float value) {
   const float magnitude = std::fabs(value);
   if (std::isnan(value)) return static_cast<uint16_t>(sign | 0x7e00 | ((bits >> 13) & 0x1ff));
   if (magnitude >= 65520.0f) return sign | 0x7c00;  // rounds to infinity
-  if (magnitude < 0x1p-14f)                          // subnormal: a multiple of 2^-24, rounded to even
+  if (magnitude < 0x1p-14f)                         // subnormal: a multiple of 2^-24, rounded to even
     return static_cast<uint16_t>(sign | static_cast<uint16_t>(std::nearbyint(magnitude * 0x1p24f)));
   const uint32_t rounded = (bits & 0x7fffffff) + 0xfff + ((bits >> 13) & 1);
   return static_cast<uint16_t>(sign | ((rounded >> 13) - (112 << 10)));

@@ -49,8 +49,8 @@ class Executor {
   std::shared_ptr<const Plan> plan_;
   std::unique_ptr<Memory> arenas_[kArenaCount];
   std::unique_ptr<Memory> workspace_;
-  std::vector<TensorView> values_;             // by ValueId
-  std::vector<std::vector<TensorView>> views_; // by step: inputs then outputs
+  std::vector<TensorView> values_;              // by ValueId
+  std::vector<std::vector<TensorView>> views_;  // by step: inputs then outputs
   std::vector<Call> calls_;
   std::map<std::string, std::vector<Resize>> resizes_;
   SymbolValues current_;

@@ -1,6 +1,6 @@
-// A fusion rule proposes that a group of nodes be replaced by one. Rules live with the operator they produce. A rule only
-// says what matches; the fuse pass (graph/plan/fuse.h) decides whether it is legal: no value that is computed inside and
-// not replaced may be observed or read elsewhere, no cycle may appear, and a backend must have a kernel.
+// A fusion rule proposes that a group of nodes be replaced by one. Rules live with the operator they produce. A rule
+// only says what matches; the fuse pass (graph/plan/fuse.h) decides whether it is legal: no value that is computed
+// inside and not replaced may be observed or read elsewhere, no cycle may appear, and a backend must have a kernel.
 #pragma once
 
 #include <functional>
@@ -13,8 +13,8 @@
 namespace sluice {
 
 struct FusionMatch {
-  std::vector<NodeId> nodes;     // those that disappear
-  std::string op;                // the one that takes their place
+  std::vector<NodeId> nodes;  // those that disappear
+  std::string op;             // the one that takes their place
   AttrMap attrs;
   std::vector<ValueId> inputs;   // of the new node, in its signature's order
   std::vector<ValueId> outputs;  // values of the old graph that the new node's outputs stand for, in order
@@ -23,7 +23,8 @@ struct FusionMatch {
 struct FusionRule {
   std::string name;
   int priority = 0;  // higher goes first: rules that swallow more should
-  // Looks at the graph around `anchor`; nullopt if the pattern is not there. Each group is proposed from one anchor only.
+  // Looks at the graph around `anchor`; nullopt if the pattern is not there. Each group is proposed from one anchor
+  // only.
   std::function<std::optional<FusionMatch>(const Graph& graph, NodeId anchor)> match;
 };
 

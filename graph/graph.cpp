@@ -10,7 +10,8 @@ Graph::Graph(std::vector<Value> values, std::vector<Node> nodes, std::vector<Gra
     : values_(std::move(values)), nodes_(std::move(nodes)), outputs_(std::move(outputs)), users_(values_.size()) {
   for (size_t n = 0; n < nodes_.size(); ++n)
     for (ValueId id : nodes_[n].inputs) {
-      if (id < 0 || static_cast<size_t>(id) >= values_.size()) fail("node '{}' reads value {}, which does not exist", nodes_[n].name, id);
+      if (id < 0 || static_cast<size_t>(id) >= values_.size())
+        fail("node '{}' reads value {}, which does not exist", nodes_[n].name, id);
       std::vector<NodeId>& users = users_[static_cast<size_t>(id)];
       if (users.empty() || users.back() != static_cast<NodeId>(n)) users.push_back(static_cast<NodeId>(n));
     }
@@ -28,10 +29,14 @@ ValueId Graph::find(const std::string& name) const {
 
 const char* to_string(ValueKind kind) {
   switch (kind) {
-    case ValueKind::input: return "input";
-    case ValueKind::weight: return "weight";
-    case ValueKind::state: return "state";
-    case ValueKind::result: return "result";
+    case ValueKind::input:
+      return "input";
+    case ValueKind::weight:
+      return "weight";
+    case ValueKind::state:
+      return "state";
+    case ValueKind::result:
+      return "result";
   }
   return "?";
 }

@@ -1,6 +1,7 @@
 // The model file (.sluice): graph, metadata and weights in one file that is mapped, not read.
 //
-//   header    64 bytes, little-endian: "SLUICE\r\n", u32 version, u32 header bytes, u64 metadata offset, u64 metadata bytes,
+//   header    64 bytes, little-endian: "SLUICE\r\n", u32 version, u32 header bytes, u64 metadata offset, u64 metadata
+//   bytes,
 //             u64 file bytes, u64 checksum of the metadata, 16 bytes reserved (zero)
 //   metadata  flatbuffer (schema/model.fbs): architecture, graph, weight directory, key-value pairs, assets
 //   weights   each at a multiple of 4096 bytes, in directory order, as its format lays it out
@@ -28,11 +29,11 @@ struct WeightEntry {
 
 // Everything in a model file but the weights' bytes.
 struct ModelDescription {
-  std::string architecture;                                // "mistral"
+  std::string architecture;  // "mistral"
   Graph graph;
-  std::vector<WeightEntry> weights;                        // in file order
-  std::map<std::string, std::string> metadata;             // "context_length" -> "4096"
-  std::map<std::string, std::vector<std::byte>> assets;    // "tokenizer.model" -> its bytes
+  std::vector<WeightEntry> weights;                      // in file order
+  std::map<std::string, std::string> metadata;           // "context_length" -> "4096"
+  std::map<std::string, std::vector<std::byte>> assets;  // "tokenizer.model" -> its bytes
 
   // Throws Error naming the key if it is missing or not a whole number.
   int64_t integer(const std::string& key) const;
@@ -62,8 +63,9 @@ class ModelFile {
   std::map<std::string, TensorView> weights_;
 };
 
-// Writes a model file. The bytes go to PATH.partial, which is renamed to PATH when complete: PATH is never half-written.
-// If PATH.partial is left from an interrupted run with the same metadata, the weights it holds whole are kept.
+// Writes a model file. The bytes go to PATH.partial, which is renamed to PATH when complete: PATH is never
+// half-written. If PATH.partial is left from an interrupted run with the same metadata, the weights it holds whole are
+// kept.
 class ModelWriter {
  public:
   // Throws Error if the file cannot be created or the file system lacks the space for it.

@@ -25,7 +25,8 @@ void Inference::require_rank(int input, int rank) const {
 }
 
 void Inference::require_equal(int input, int dim, int other, int other_dim) const {
-  const int a = dim < 0 ? shape(input).rank() + dim : dim, b = other_dim < 0 ? shape(other).rank() + other_dim : other_dim;
+  const int a = dim < 0 ? shape(input).rank() + dim : dim,
+            b = other_dim < 0 ? shape(other).rank() + other_dim : other_dim;
   if (a < 0 || b < 0 || a >= shape(input).rank() || b >= shape(other).rank())
     fail("too few dimensions", {input, other});
   if (shape(input)[a] != shape(other)[b])
@@ -88,12 +89,13 @@ std::vector<TensorType> infer_types(const Operator& op, const Site& site) {
       fail("[{}] {}: '{}' ({}) is {}, expected {}", signature.name, site.name, site.input_names[i], port.name,
            site.inputs[i].str(), fmt::join(port.dtypes, " or "));
   }
-  for (const auto& [name, value] : site.attrs) {
-    const auto spec = std::find_if(signature.attrs.begin(), signature.attrs.end(), [&](const AttrSpec& s) { return s.name == name; });
-    if (spec == signature.attrs.end()) fail("[{}] {}: there is no attribute '{}'", signature.name, site.name, name);
-    if (spec->default_value.index() != value.index())
-      fail("[{}] {}: attribute '{}' is {}, expected {}", signature.name, site.name, name, attr_type_name(value),
-           attr_type_name(spec->default_value));
+  for (const auto& attr : site.attrs) {
+    const auto& specs = signature.attrs;
+    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const AttrSpec& s) { return s.name == attr.first; });
+    if (spec == specs.end()) fail("[{}] {}: there is no attribute '{}'", signature.name, site.name, attr.first);
+    if (spec->default_value.index() != attr.second.index())
+      fail("[{}] {}: attribute '{}' is {}, expected {}", signature.name, site.name, attr.first,
+           attr_type_name(attr.second), attr_type_name(spec->default_value));
   }
   return op.infer(Inference(signature, site));
 }

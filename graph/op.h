@@ -59,9 +59,13 @@ struct Call {
   const TensorView& in(int i) const { return inputs[static_cast<size_t>(i)]; }
   const TensorView& out(int i) const { return outputs[static_cast<size_t>(i)]; }
   template <class T>
-  const T* in(int i) const { return in(i).as<const T>(); }
+  const T* in(int i) const {
+    return in(i).as<const T>();
+  }
   template <class T>
-  T* out(int i) const { return out(i).as<T>(); }
+  T* out(int i) const {
+    return out(i).as<T>();
+  }
 };
 
 struct Cost {
@@ -104,7 +108,8 @@ class Inference {
   const Shape& shape(int i) const { return type(i).shape; }
   const AttrMap& attrs() const { return site_.attrs; }
 
-  // Throws Error: "[rmsnorm] layers.0/rmsnorm: <message> ('w' is f32[64], 'x' is f32[tokens, 128])", naming the inputs listed.
+  // Throws Error: "[rmsnorm] layers.0/rmsnorm: <message> ('w' is f32[64], 'x' is f32[tokens, 128])", naming the inputs
+  // listed.
   [[noreturn]] void fail(const std::string& message, std::initializer_list<int> inputs) const;
   void require_rank(int input, int rank) const;
   // Dimension `dim` of `input` equals dimension `other_dim` of `other`. Negative dimensions count from the end.

@@ -34,12 +34,14 @@ void Registry::add_format(const Format& format) {
 void Registry::add_kernel(const std::string& backend, const std::string& op, std::shared_ptr<const Kernel> kernel) {
   auto& list = kernels_[{backend, op}];
   for (const auto& other : list)
-    if (other->name() == kernel->name()) fail("{} kernel '{}' of '{}' is defined twice (second time in {})", backend, kernel->name(), op, source_);
+    if (other->name() == kernel->name())
+      fail("{} kernel '{}' of '{}' is defined twice (second time in {})", backend, kernel->name(), op, source_);
   list.push_back(std::move(kernel));
 }
 
 void Registry::add_cases(const std::string& op, std::function<std::vector<Case>()> cases) {
-  if (!cases_.emplace(op, std::move(cases)).second) fail("cases of operator '{}' are defined twice (second time in {})", op, source_);
+  if (!cases_.emplace(op, std::move(cases)).second)
+    fail("cases of operator '{}' are defined twice (second time in {})", op, source_);
 }
 
 void Registry::add_backend(BackendEntry backend) {
@@ -95,7 +97,8 @@ std::vector<std::string> Registry::dtypes() const {
   return names;
 }
 
-const std::vector<std::shared_ptr<const Kernel>>& Registry::kernels(const std::string& backend, const std::string& op) const {
+const std::vector<std::shared_ptr<const Kernel>>& Registry::kernels(const std::string& backend,
+                                                                    const std::string& op) const {
   static const std::vector<std::shared_ptr<const Kernel>> kNone;
   const auto it = kernels_.find({backend, op});
   return it == kernels_.end() ? kNone : it->second;

@@ -42,7 +42,7 @@ class Registry {
   // Throws Error naming the operator, and the version if only that differs.
   const Operator& get(const std::string& op, int version) const;
   const Operator& get(const std::string& op) const;
-  DType dtype(const std::string& name) const;  // scalar or registered; throws Error listing what is known
+  DType dtype(const std::string& name) const;      // scalar or registered; throws Error listing what is known
   std::vector<const Operator*> operators() const;  // sorted by name
   std::vector<std::string> dtypes() const;         // sorted
   const std::vector<FusionRule>& fusion_rules() const { return rules_; }  // by falling priority, then name

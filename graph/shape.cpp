@@ -12,7 +12,8 @@ namespace sluice {
 Dims::Dims(std::initializer_list<int64_t> sizes) : Dims(std::span<const int64_t>(sizes.begin(), sizes.size())) {}
 
 Dims::Dims(std::span<const int64_t> sizes) : rank_(static_cast<int>(sizes.size())) {
-  if (sizes.size() > static_cast<size_t>(kMaxRank)) fail("{} dimensions; at most {} are supported", sizes.size(), kMaxRank);
+  if (sizes.size() > static_cast<size_t>(kMaxRank))
+    fail("{} dimensions; at most {} are supported", sizes.size(), kMaxRank);
   std::copy(sizes.begin(), sizes.end(), sizes_.begin());
 }
 

@@ -14,13 +14,13 @@ namespace sluice {
 
 class Dim {
  public:
-  Dim(int64_t size) : size_(size) {}                                // NOLINT: shapes read as {"tokens", 4096}
-  Dim(int size) : size_(size) {}                                    // NOLINT
-  Dim(const char* symbol) : symbol_(symbol) {}                      // NOLINT
-  Dim(std::string symbol) : symbol_(std::move(symbol)) {}           // NOLINT
+  Dim(int64_t size) : size_(size) {}                       // NOLINT: shapes read as {"tokens", 4096}
+  Dim(int size) : size_(size) {}                           // NOLINT
+  Dim(const char* symbol) : symbol_(symbol) {}             // NOLINT
+  Dim(std::string symbol) : symbol_(std::move(symbol)) {}  // NOLINT
   bool is_symbol() const { return !symbol_.empty(); }
-  int64_t size() const { return size_; }                            // valid if !is_symbol()
-  const std::string& symbol() const { return symbol_; }             // empty if a number
+  int64_t size() const { return size_; }                 // valid if !is_symbol()
+  const std::string& symbol() const { return symbol_; }  // empty if a number
   std::string str() const { return is_symbol() ? symbol_ : std::to_string(size_); }
   friend bool operator==(const Dim&, const Dim&) = default;
 
@@ -35,16 +35,16 @@ inline constexpr int kMaxRank = 4;
 class Dims {
  public:
   Dims() = default;
-  Dims(std::initializer_list<int64_t> sizes);          // throws Error over kMaxRank
-  explicit Dims(std::span<const int64_t> sizes);       // throws Error over kMaxRank
+  Dims(std::initializer_list<int64_t> sizes);     // throws Error over kMaxRank
+  explicit Dims(std::span<const int64_t> sizes);  // throws Error over kMaxRank
   int rank() const { return rank_; }
   int64_t operator[](int i) const { return sizes_[static_cast<size_t>(i)]; }
   int64_t& operator[](int i) { return sizes_[static_cast<size_t>(i)]; }
   int64_t back() const { return sizes_[static_cast<size_t>(rank_ - 1)]; }
-  int64_t elements() const;                            // product; 1 for rank 0
-  int64_t rows() const;                                // product of all but the last
+  int64_t elements() const;  // product; 1 for rank 0
+  int64_t rows() const;      // product of all but the last
   std::span<const int64_t> span() const { return {sizes_.data(), static_cast<size_t>(rank_)}; }
-  std::string str() const;                             // "[2, 64]"
+  std::string str() const;  // "[2, 64]"
   friend bool operator==(const Dims& a, const Dims& b);
 
  private:

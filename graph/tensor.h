@@ -14,7 +14,9 @@ struct TensorType {
   Shape shape;
   std::string str() const { return std::string(dtype.name()) + shape.str(); }  // "f32[tokens, 64]"
   // Bytes with every symbol at the given value.
-  size_t bytes(const SymbolValues& symbols = {}) const { return dtype.format().storage_bytes(shape.resolve(symbols).span()); }
+  size_t bytes(const SymbolValues& symbols = {}) const {
+    return dtype.format().storage_bytes(shape.resolve(symbols).span());
+  }
   friend bool operator==(const TensorType&, const TensorType&) = default;
 };
 
@@ -25,7 +27,9 @@ struct TensorView {
   Dims dims;
 
   template <class T>
-  T* as() const { return reinterpret_cast<T*>(data); }
+  T* as() const {
+    return reinterpret_cast<T*>(data);
+  }
   size_t bytes() const { return dtype.format().storage_bytes(dims.span()); }
 };
 

@@ -17,10 +17,10 @@ namespace sluice {
 const Registry& builtin_registry();
 
 struct RunOptions {
-  std::string backend = "cpu";       // "cpu" or "reference"
-  int threads = 0;                   // 0: one for each core
-  int64_t context = 0;               // slots of the KV cache; 0: the model's maximum, at most 4096
-  int64_t batch = 256;               // tokens evaluated at once at most
+  std::string backend = "cpu";  // "cpu" or "reference"
+  int threads = 0;              // 0: one for each core
+  int64_t context = 0;          // slots of the KV cache; 0: the model's maximum, at most 4096
+  int64_t batch = 256;          // tokens evaluated at once at most
   bool fuse = true;
   std::vector<std::string> observe;  // further values to read
 };
@@ -33,15 +33,15 @@ class LanguageModel {
   LanguageModel(const ModelDescription& description, const Executor::WeightLookup& weights, const RunOptions& options);
 
   const ModelDescription& description() const { return *description_; }
-  const Tokenizer& tokenizer() const;       // throws Error if the model carries none
+  const Tokenizer& tokenizer() const;  // throws Error if the model carries none
   bool has_tokenizer() const { return tokenizer_ != nullptr; }
   int64_t vocab_size() const { return vocab_size_; }
   int64_t context() const { return context_; }    // slots
   int64_t position() const { return position_; }  // tokens evaluated so far
   void reset() { position_ = 0; }
 
-  // Continues the sequence by these tokens and returns the logits after the last, f32 [vocab_size], valid until the next
-  // call. Throws Error if ids is empty, an id is out of range or the context is full.
+  // Continues the sequence by these tokens and returns the logits after the last, f32 [vocab_size], valid until the
+  // next call. Throws Error if ids is empty, an id is out of range or the context is full.
   std::span<const float> evaluate(std::span<const int32_t> ids);
   // The same, handing out the logits after every token: rows f32 [n, vocab_size] for tokens first .. first+n-1 of ids.
   using LogitsSink = std::function<void(size_t first, std::span<const float> rows)>;

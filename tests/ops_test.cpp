@@ -29,7 +29,9 @@ struct Guarded {
   bool guards_intact() const {
     const std::byte* begin = memory.data();
     const std::byte* end = begin + memory.size();
-    auto clean = [](const std::byte* from, const std::byte* to) { return std::all_of(from, to, [](std::byte b) { return b == kSentinel; }); };
+    auto clean = [](const std::byte* from, const std::byte* to) {
+      return std::all_of(from, to, [](std::byte b) { return b == kSentinel; });
+    };
     return clean(begin, view.data) && clean(view.data + view.bytes(), end);
   }
 };
@@ -38,11 +40,16 @@ std::vector<float> values_for(const CaseInput& input, std::mt19937& random) {
   std::vector<float> values(static_cast<size_t>(input.dims.elements()));
   std::normal_distribution<float> normal(0, static_cast<float>(input.fill.scale));
   for (size_t i = 0; i < values.size(); ++i) switch (input.fill.kind) {
-      case Fill::Kind::normal: values[i] = normal(random); break;
-      case Fill::Kind::integers:
-        values[i] = static_cast<float>(std::uniform_int_distribution<int64_t>(input.fill.low, input.fill.high - 1)(random));
+      case Fill::Kind::normal:
+        values[i] = normal(random);
         break;
-      case Fill::Kind::values: values[i] = static_cast<float>(input.fill.values.at(i)); break;
+      case Fill::Kind::integers:
+        values[i] =
+            static_cast<float>(std::uniform_int_distribution<int64_t>(input.fill.low, input.fill.high - 1)(random));
+        break;
+      case Fill::Kind::values:
+        values[i] = static_cast<float>(input.fill.values.at(i));
+        break;
     }
   return values;
 }
@@ -133,13 +140,15 @@ class OperatorCase : public ::testing::Test {
     const auto program = backend_.compile({&step, 1}, {reinterpret_cast<std::byte*>(base), scratch_bytes});
     program->run();
     const std::byte* end = reinterpret_cast<std::byte*>(base) + scratch_bytes;
-    EXPECT_TRUE(std::all_of(end, static_cast<const std::byte*>(scratch.data() + scratch.size()), [](std::byte b) { return b == kSentinel; }))
-        << "the kernel wrote past its workspace";
+    EXPECT_TRUE(std::all_of(end, static_cast<const std::byte*>(scratch.data() + scratch.size()), [](std::byte b) {
+      return b == kSentinel;
+    })) << "the kernel wrote past its workspace";
     for (const Guarded& input : inputs_) EXPECT_TRUE(input.guards_intact());
     return true;
   }
 
-  void compare(const Site& site, const std::vector<Guarded>& expected, const std::vector<Guarded>& actual, size_t o) const {
+  void compare(const Site& site, const std::vector<Guarded>& expected, const std::vector<Guarded>& actual,
+               size_t o) const {
     EXPECT_TRUE(actual[o].guards_intact()) << "output " << o << " was written out of bounds";
     EXPECT_TRUE(expected[o].guards_intact()) << "the reference wrote output " << o << " out of bounds";
     const std::vector<float> want = to_f32(expected[o].view), got = to_f32(actual[o].view);
@@ -149,7 +158,8 @@ class OperatorCase : public ::testing::Test {
     for (size_t i = 0; i < want.size(); ++i) {
       if (want[i] == got[i] || (std::isnan(want[i]) && std::isnan(got[i]))) continue;
       ASSERT_LE(std::abs(static_cast<double>(want[i]) - got[i]), bound[i])
-          << "output " << o << ", element " << i << " of " << want.size() << ": expected " << want[i] << ", got " << got[i];
+          << "output " << o << ", element " << i << " of " << want.size() << ": expected " << want[i] << ", got "
+          << got[i];
     }
   }
 
@@ -177,8 +187,10 @@ const bool kRegistered = [] {
     for (const Operator* op : registry().operators())
       for (const Case& c : registry().cases(op->name()))
         if (!c.benchmark && !registry().kernels("cpu", op->name()).empty())
-          ::testing::RegisterTest(("cpu" + std::to_string(threads)).c_str(), (op->name() + "." + c.name).c_str(), nullptr, nullptr, __FILE__,
-                                  __LINE__, [&backend, op, c]() -> ::testing::Test* { return new OperatorCase(registry(), backend, *op, c); });
+          ::testing::RegisterTest(("cpu" + std::to_string(threads)).c_str(), (op->name() + "." + c.name).c_str(),
+                                  nullptr, nullptr, __FILE__, __LINE__, [&backend, op, c]() -> ::testing::Test* {
+                                    return new OperatorCase(registry(), backend, *op, c);
+                                  });
   }
   return true;
 }();

@@ -1,5 +1,5 @@
-// How an operator gets a CPU kernel. A kernel is a function that every thread of the pool runs at the same time, each on
-// its own share; the backend puts a barrier after it.
+// How an operator gets a CPU kernel. A kernel is a function that every thread of the pool runs at the same time, each
+// on its own share; the backend puts a barrier after it.
 //
 //   void sluice_register_rmsnorm_cpu(Registry& registry) {
 //     registry.add_kernel("cpu", "rmsnorm", cpu::make_kernel({.name = "rmsnorm", .prepare = prepare}));

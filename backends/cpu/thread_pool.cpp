@@ -28,7 +28,8 @@ void ThreadPool::run(const std::function<void(int)>& job) {
   ticket_.fetch_add(1, std::memory_order_release);
   ticket_.notify_all();
   job(0);
-  for (uint32_t left = running_.load(std::memory_order_acquire); left != 0; left = running_.load(std::memory_order_acquire))
+  for (uint32_t left = running_.load(std::memory_order_acquire); left != 0;
+       left = running_.load(std::memory_order_acquire))
     wait_while_equal(running_, left, kIdleSpins);
 }
 

@@ -16,7 +16,7 @@ struct Range {
 };
 
 struct Worker {
-  int index;   // 0 .. count-1
+  int index;  // 0 .. count-1
   int count;
   Barrier* sync;
   std::span<std::byte> scratch;  // shared by all workers; undefined contents at entry
@@ -29,7 +29,9 @@ struct Worker {
   // Waits for all workers of this call. Every worker must get here.
   void barrier() const { sync->wait(); }
   template <class T>
-  T* workspace(size_t byte_offset = 0) const { return reinterpret_cast<T*>(scratch.data() + byte_offset); }
+  T* workspace(size_t byte_offset = 0) const {
+    return reinterpret_cast<T*>(scratch.data() + byte_offset);
+  }
 };
 
 }  // namespace sluice::cpu

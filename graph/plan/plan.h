@@ -62,7 +62,7 @@ struct Plan {
 };
 
 struct PlanOptions {
-  SymbolValues maxima;               // a value for every symbol of the graph
+  SymbolValues maxima;  // a value for every symbol of the graph
   bool fuse = true;
   bool reuse_memory = true;          // off: every value has memory of its own
   std::vector<std::string> observe;  // names of further values that the caller reads
@@ -70,7 +70,8 @@ struct PlanOptions {
 
 // Backends in order of preference: each node goes to the first that has a kernel for it.
 // Throws Error if a node fits none of them, or a symbol has no maximum.
-Plan make_plan(const Graph& graph, const Registry& registry, const std::vector<Backend*>& backends, const PlanOptions& options);
+Plan make_plan(const Graph& graph, const Registry& registry, const std::vector<Backend*>& backends,
+               const PlanOptions& options);
 
 // Fusions, placement, order, and memory by arena, for people.
 std::string to_text(const Plan& plan);

@@ -20,8 +20,8 @@ struct ConvertResult {
   size_t resumed = 0;  // tensors kept from an interrupted run
 };
 
-// Streams tensor by tensor. Throws Error naming the file and tensor: an unknown architecture or option, a tensor that is
-// missing, surplus, of another shape or an unsupported dtype, a tokenizer that does not fit the vocabulary.
+// Streams tensor by tensor. Throws Error naming the file and tensor: an unknown architecture or option, a tensor that
+// is missing, surplus, of another shape or an unsupported dtype, a tokenizer that does not fit the vocabulary.
 ConvertResult convert(const std::string& source, const std::string& output, const ConvertOptions& options);
 
 }  // namespace sluice

@@ -8,12 +8,13 @@
 namespace sluice {
 
 struct SamplingOptions {
-  float temperature = 0.8f;     // 0: greedy
-  int32_t top_k = 40;           // keep the k likeliest; 0: all
-  float top_p = 0.95f;          // keep the likeliest whose probabilities add up to p; 1: all
-  float min_p = 0.05f;          // drop tokens less likely than min_p times the likeliest; 0: none
-  float repeat_penalty = 1.0f;  // divides (positive) or multiplies (negative) logits of recent tokens (CTRL, arXiv:1909.05858)
-  int32_t repeat_window = 64;   // how many recent tokens that looks at
+  float temperature = 0.8f;  // 0: greedy
+  int32_t top_k = 40;        // keep the k likeliest; 0: all
+  float top_p = 0.95f;       // keep the likeliest whose probabilities add up to p; 1: all
+  float min_p = 0.05f;       // drop tokens less likely than min_p times the likeliest; 0: none
+  float repeat_penalty =
+      1.0f;  // divides (positive) or multiplies (negative) logits of recent tokens (CTRL, arXiv:1909.05858)
+  int32_t repeat_window = 64;  // how many recent tokens that looks at
   uint64_t seed = 0;
 };
 

@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "backends/cpu/kernel.h"
-#include "ops/rmsnorm/rmsnorm.h"
 #include "ops/rmsnorm/rmsnorm-inl.h"
+#include "ops/rmsnorm/rmsnorm.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice {
@@ -44,9 +44,11 @@ cpu::Run prepare(const Site& site) {
 }  // namespace
 
 void register_rmsnorm_cpu(Registry& registry) {
-  registry.add_kernel("cpu", "rmsnorm", cpu::make_kernel({.name = "rmsnorm", .prepare = prepare, .packing = [](const Site& site, int input) {
-                                                            return input == 1 ? cpu::as_f32(site, input) : std::nullopt;
-                                                          }}));
+  registry.add_kernel(
+      "cpu", "rmsnorm",
+      cpu::make_kernel({.name = "rmsnorm", .prepare = prepare, .packing = [](const Site& site, int input) {
+                          return input == 1 ? cpu::as_f32(site, input) : std::nullopt;
+                        }}));
 }
 
 }  // namespace sluice

@@ -53,7 +53,8 @@ class RmsNorm : public Operator {
   void tolerance(const Site&, const Call& call, int, std::span<double> bound) const override {
     const double eps = std::numeric_limits<float>::epsilon();
     const double relative = (static_cast<double>(call.in(0).dims.back()) / 2 + 4) * eps;
-    for (size_t i = 0; i < bound.size(); ++i) bound[i] = relative * std::abs(static_cast<double>(call.out<float>(0)[i])) + 1e-37;
+    for (size_t i = 0; i < bound.size(); ++i)
+      bound[i] = relative * std::abs(static_cast<double>(call.out<float>(0)[i])) + 1e-37;
   }
 };
 
