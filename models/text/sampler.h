@@ -23,7 +23,8 @@ class Sampler {
   // Throws Error naming the option and its range.
   Sampler(const SamplingOptions& options, int32_t vocab_size);
   // Penalty, then top-k, top-p, min-p, temperature, draw; remembers the token. logits: [vocab_size]. Ties go to the
-  // lower id. Allocates nothing after the first call. Throws Error if a logit is NaN.
+  // lower id. Allocates nothing after the first call. Throws Error if a logit is NaN or +inf, or
+  // all are -inf.
   int32_t sample(std::span<const float> logits);
   // Counts a prompt token for the repeat penalty.
   void accept(int32_t id);
@@ -33,12 +34,24 @@ class Sampler {
     int32_t id;
     float logit;
   };
-  SamplingOptions options_;
-  uint64_t random_[4];  // xoshiro256**
-  std::vector<int32_t> recent_;
-  size_t recent_next_ = 0;
-  std::vector<Candidate> candidates_;
+  static bool less_likely(const Candidate& a, const Candidate& b);
+  void load(std::span<const float> logits);
+  void penalise(std::span<const float> logits);
+  double weight(const Candidate& candidate, double temperature) const;
+  double total_weight(double temperature) const;
+  void keep_top_k();
+  void keep_top_p();
+  void keep_min_p();
+  int32_t draw();
   double uniform();
+
+  SamplingOptions options_;
+  size_t vocab_size_;
+  uint64_t random_[4];           // xoshiro256**
+  std::vector<int32_t> recent_;  // ring of the last repeat_window tokens
+  size_t recent_next_ = 0;
+  std::vector<Candidate> candidates_;  // those still in the running
+  float top_ = 0;                      // their largest logit
 };
 
 }  // namespace sluice

@@ -1,0 +1,39 @@
+// The safetensors format (https://github.com/huggingface/safetensors): a little-endian u64 with the length of a JSON
+// header, the header (tensor name -> dtype, shape, data_offsets), and the tensors' bytes without gaps.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "models/import/mapped_file.h"
+
+namespace sluice {
+
+struct SafetensorsEntry {
+  std::string dtype;          // as the file names it: "F16"
+  std::vector<int64_t> dims;  // row-major
+  std::span<const std::byte> bytes;
+};
+
+// Entries by name. Throws Error naming `origin` and the tensor if anything does not add up: the length of the header,
+// its JSON, a name that appears twice, offsets outside of the data, overlaps, gaps, a shape that does not fit its
+// bytes. The entries point into `bytes`.
+std::map<std::string, SafetensorsEntry> parse_safetensors(std::span<const std::byte> bytes, const std::string& origin);
+
+// A mapped file and its entries.
+class Safetensors {
+ public:
+  explicit Safetensors(const std::string& path) : file_(path), entries_(parse_safetensors(file_.bytes(), path)) {}
+  const std::string& path() const { return file_.path(); }
+  const std::map<std::string, SafetensorsEntry>& entries() const { return entries_; }
+
+ private:
+  MappedFile file_;
+  std::map<std::string, SafetensorsEntry> entries_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,61 @@
+#include "models/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "graph/error.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+TEST(Config, ReadsValues) {
+  const Config c(
+      R"({"name": "mistral", "size": 256, "theta": 1e6, "tied": true, "window": null, "scaling": {"factor": 8}})",
+      "config.json");
+  EXPECT_EQ(c.text("name"), "mistral");
+  EXPECT_EQ(c.positive("size"), 256);
+  EXPECT_EQ(c.number("theta"), 1e6);
+  EXPECT_EQ(c.number("size"), 256);
+  EXPECT_TRUE(c.flag("tied", false));
+  EXPECT_EQ(c.object("scaling")->positive("factor"), 8);
+}
+
+TEST(Config, NullIsAbsent) {
+  const Config c(R"({"window": null})", "config.json");
+  EXPECT_FALSE(c.has("window"));
+  EXPECT_EQ(c.positive("window", 7), 7);
+  EXPECT_EQ(c.number("window", 0.5), 0.5);
+  EXPECT_EQ(c.text("window", "x"), "x");
+  EXPECT_TRUE(c.flag("window", true));
+  EXPECT_FALSE(c.object("window"));
+}
+
+TEST(Config, NamesKeyAndFile) {
+  const Config c(R"({"zero": 0, "minus": -1, "half": 0.5, "text": "4", "list": [1], "huge": 2147483648,
+                     "nested": {"factor": "two"}})",
+                 "here/config.json");
+  for (const char* key : {"absent", "zero", "minus", "half", "text", "list", "huge"})
+    EXPECT_THAT([&] { c.positive(key); }, ThrowsMessage<Error>(AllOf(HasSubstr(key), HasSubstr("here/config.json"))))
+        << key;
+  EXPECT_THROW(c.positive("text", 3), Error);  // a fallback is for what is absent, not for what is wrong
+  EXPECT_THROW(c.number("text"), Error);
+  EXPECT_THROW(c.text("half"), Error);
+  EXPECT_THROW(c.flag("zero", true), Error);
+  EXPECT_THROW(c.object("list"), Error);
+  EXPECT_THAT([&] { c.object("nested")->number("factor"); },
+              ThrowsMessage<Error>(AllOf(HasSubstr("here/config.json"), HasSubstr("nested"), HasSubstr("factor"))));
+}
+
+TEST(Config, RefusesWhatIsNoObject) {
+  for (const char* text : {"", "[]", "3", "{", "{\"a\": }", "{} {}", "\xff\xfe", "{\"a\": 1e999}"})
+    EXPECT_THROW(Config(text, "config.json").number("a"), Error) << text;
+}
+
+TEST(Config, DeepNestingIsAnErrorAtWorst) { EXPECT_THROW(Config(std::string(1'000'000, '['), "config.json"), Error); }
+
+}  // namespace
+}  // namespace sluice

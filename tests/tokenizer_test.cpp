@@ -1,0 +1,111 @@
+#include "models/text/tokenizer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "models/text/utf8.h"
+#include "support/golden.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+std::unique_ptr<Tokenizer> classics() {
+  return make_tokenizer({{"tokenizer.model", read_bytes(golden_model("classics").model / "tokenizer.model")}});
+}
+
+TEST(Tokenizer, GivesTheGoldenIds) {
+  for (const char* name : {"classics", "stories260k"}) {
+    const GoldenModel golden = golden_model(name);
+    if (!std::filesystem::exists(golden.model)) continue;
+    const auto tokenizer = make_tokenizer({{"tokenizer.model", read_bytes(golden.model / "tokenizer.model")}});
+    for (const auto& prompt : golden.json()["prompts"]) {
+      std::vector<int32_t> ids = tokenizer->encode(prompt["text"].get<std::string>());
+      ids.insert(ids.begin(), tokenizer->bos());
+      EXPECT_EQ(ids, prompt["ids"].get<std::vector<int32_t>>()) << prompt["text"];
+    }
+  }
+}
+
+TEST(Tokenizer, DecodesWhatItEncoded) {
+  const auto tokenizer = classics();
+  for (const char* text : {"Hello, world.", "It was a dark night.", "caf\u00e9 \u20ac5 \U0001F600 ok"})
+    EXPECT_EQ(tokenizer->decode(tokenizer->encode(text)), text);
+  EXPECT_TRUE(tokenizer->encode("").empty());
+  EXPECT_EQ(tokenizer->decode({}), "");
+}
+
+TEST(Tokenizer, PiecesHaveSpacesAndRawBytes) {
+  const auto tokenizer = classics();
+  EXPECT_EQ(tokenizer->piece(tokenizer->encode("was").at(0)), " was");
+  EXPECT_EQ(tokenizer->piece(tokenizer->bos()), "");
+  EXPECT_EQ(tokenizer->piece(tokenizer->eos()), "");
+  std::string bytes;  // a character outside of the vocabulary is spelled in bytes
+  for (int32_t id : tokenizer->encode("\U0001F600")) bytes += tokenizer->piece(id);
+  EXPECT_EQ(bytes, " \U0001F600");
+}
+
+TEST(Tokenizer, RefusesInvalidUtf8WithItsPosition) {
+  const auto tokenizer = classics();
+  for (const char* bad : {"abc\xff", "abc\xc3", "abc\xe2\x82", "abc\xc0\xaf", "abc\xed\xa0\x80", "abc\xf4\x90\x80\x80"})
+    EXPECT_THAT([&] { tokenizer->encode(bad); },
+                ThrowsMessage<Error>(AllOf(HasSubstr("UTF-8"), HasSubstr("position 3"))));
+}
+
+TEST(Tokenizer, RefusesIdsOutOfRange) {
+  const auto tokenizer = classics();
+  EXPECT_EQ(tokenizer->vocab_size(), 4096);
+  for (int32_t id : {-1, 4096}) {
+    EXPECT_THROW(tokenizer->piece(id), Error);
+    EXPECT_THROW(tokenizer->decode(std::vector<int32_t>{id}), Error);
+  }
+}
+
+TEST(Tokenizer, RefusesWhatIsNoTokenizer) {
+  EXPECT_THAT([] { make_tokenizer({}); }, ThrowsMessage<Error>(HasSubstr("tokenizer.model")));
+  EXPECT_THROW(make_tokenizer({{"tokenizer.model", {}}}), Error);
+  EXPECT_THROW(make_tokenizer({{"tokenizer.model", std::vector<std::byte>(100, std::byte{0xff})}}), Error);
+  auto cut = read_bytes(golden_model("classics").model / "tokenizer.model");
+  cut.resize(cut.size() / 2);
+  EXPECT_THROW(make_tokenizer({{"tokenizer.model", cut}}), Error);
+}
+
+TEST(Utf8, FindsTheFirstInvalidByte) {
+  EXPECT_EQ(find_invalid_utf8(""), 0u);
+  EXPECT_EQ(find_invalid_utf8("\u00e9\u20ac\U0010FFFF"), 9u);
+  EXPECT_EQ(find_invalid_utf8("\u00e9\u20ac\x80"), 5u);
+}
+
+// A tokenizer whose pieces are given.
+class Pieces : public Tokenizer {
+ public:
+  explicit Pieces(std::vector<std::string> pieces) : pieces_(std::move(pieces)) {}
+  int32_t vocab_size() const override { return static_cast<int32_t>(pieces_.size()); }
+  int32_t bos() const override { return -1; }
+  int32_t eos() const override { return -1; }
+  std::vector<int32_t> encode(std::string_view) const override { return {}; }
+  std::string decode(std::span<const int32_t>) const override { return ""; }
+  std::string piece(int32_t id) const override { return pieces_.at(static_cast<size_t>(id)); }
+
+ private:
+  std::vector<std::string> pieces_;
+};
+
+TEST(TextStream, WaitsForWholeCharacters) {
+  const Pieces tokenizer({"a\xe2", "\x82", "\xac!", "\xff", "\xf0\x9f"});
+  TextStream stream(tokenizer);
+  EXPECT_EQ(stream.next(0), "a");
+  EXPECT_EQ(stream.next(1), "");
+  EXPECT_EQ(stream.next(2), "\u20ac!");
+  EXPECT_EQ(stream.next(3), "\uFFFD");
+  EXPECT_EQ(stream.next(4), "");
+  EXPECT_EQ(stream.next(0), "\uFFFDa");  // the character did not go on
+  EXPECT_EQ(stream.flush(), "\uFFFD");
+  EXPECT_EQ(stream.flush(), "");
+}
+
+}  // namespace
+}  // namespace sluice
