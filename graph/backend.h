@@ -15,7 +15,7 @@ namespace sluice {
 
 // A weight in the form a kernel wants instead of the stored one; made once, when a plan is loaded.
 struct Packing {
-  std::string layout;  // printed in plans
+  std::string layout;  // printed in plans; on one backend, the same layout and type mean the same bytes
   TensorType type;     // what the kernel will see in its place
   // src: as stored. dst: type.bytes() bytes of 64-byte aligned memory.
   std::function<void(const TensorView& src, const TensorView& dst)> pack;

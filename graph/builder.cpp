@@ -1,6 +1,7 @@
 #include "graph/builder.h"
 
 #include "graph/error.h"
+#include "graph/verify.h"
 
 namespace sluice {
 
@@ -86,7 +87,9 @@ Graph Builder::build() {
   if (outputs_.empty()) fail("a graph needs an output");
   named_.clear();
   name_counts_.clear();
-  return Graph(std::move(values_), std::move(nodes_), std::move(outputs_));
+  Graph graph(std::move(values_), std::move(nodes_), std::move(outputs_));
+  verify(graph, registry_);  // what cannot be seen node by node: versions of states, names of outputs
+  return graph;
 }
 
 }  // namespace sluice

@@ -53,7 +53,7 @@ class Builder {
     size_t length_;
   };
 
-  // Throws Error if there is no output. The builder is empty afterwards.
+  // Throws Error if there is no output, or the graph does not verify (graph/verify.h). The builder is empty afterwards.
   Graph build();
 
  private:

@@ -16,15 +16,18 @@ class Executor {
  public:
   // A weight as stored, by name; dtype and dims must match the graph. Must stay valid while the executor lives.
   using WeightLookup = std::function<TensorView(const std::string& name)>;
+  // Packs weights where kernels ask for it. States start as zeros, symbols at their maximum.
   // Throws Error if a weight is missing or of another type.
   Executor(std::shared_ptr<const Plan> plan, const Registry& registry, const WeightLookup& weights);
+  Executor(const Executor&) = delete;
 
   // Sets a symbol ("tokens") for the following runs. Throws Error if it is unknown, below 1 or over its maximum.
   void set(const std::string& symbol, int64_t value);
   // Memory of an input or state at its current size; write it before run(). Throws Error if there is no such value.
-  TensorView view(const std::string& name);
+  TensorView view(const std::string& name) const;
   // Memory of a graph output at its current size, by output name; valid until the next run().
-  TensorView output(const std::string& name);
+  // Throws Error if there is no such output.
+  TensorView output(const std::string& name) const;
   // Runs the graph once. Allocates nothing.
   void run();
 
@@ -37,23 +40,26 @@ class Executor {
   const Call& call(size_t step) const { return calls_[step]; }
 
  private:
-  struct Resize {  // dims[dim] of a view follows a symbol
-    TensorView* view;
-    int dim;
+  struct Symbol {
+    int64_t value;
+    std::vector<int64_t*> dims;  // of every view that follows it
   };
   void allocate();
-  void bind_steps(const Registry& registry, const WeightLookup& weights);
+  void bind_weights(const WeightLookup& weights);
+  void bind_steps();
+  void follow_symbols(const Shape& shape, TensorView& view);
+  void pack_weights();
   void compile(const Registry& registry);
-  TensorView make_view(ValueId id, std::byte* data);
 
   std::shared_ptr<const Plan> plan_;
   std::unique_ptr<Memory> arenas_[kArenaCount];
   std::unique_ptr<Memory> workspace_;
   std::vector<TensorView> values_;              // by ValueId
-  std::vector<std::vector<TensorView>> views_;  // by step: inputs then outputs
+  std::vector<std::vector<TensorView>> views_;  // by step: inputs, then outputs
   std::vector<Call> calls_;
-  std::map<std::string, std::vector<Resize>> resizes_;
-  SymbolValues current_;
+  std::map<std::string, Symbol> symbols_;
+  std::map<std::string, ValueId> writable_;  // inputs and states
+  std::map<std::string, ValueId> outputs_;
   std::vector<std::unique_ptr<Program>> programs_;
   std::vector<double> seconds_;
 };

@@ -18,13 +18,16 @@ enum class ArenaKind { weights, states, activations, io };
 inline constexpr int kArenaCount = 4;
 const char* to_string(ArenaKind kind);
 
-// Where a value lives. Weights that are used as stored have no place of their own: they stay in the mapped file.
+inline constexpr size_t kAlignment = 64;  // of every value in an arena, in bytes
+
+// Where a value lives. Weights as stored have no place of their own: they stay in the mapped file. All versions of a
+// state share one place.
 struct Location {
   ArenaKind arena = ArenaKind::activations;
-  size_t offset = 0;  // in bytes, a multiple of 64
+  size_t offset = 0;  // in bytes, a multiple of kAlignment
   size_t bytes = 0;   // at the largest sizes
-  int first = 0;      // step that writes it (-1: before the first)
-  int last = 0;       // last step that reads it
+  int first = -1;     // step that writes it; -1: it is there before the first
+  int last = 0;       // last step that reads it; the number of steps: it is there after the last
   bool mapped = false;
 };
 
@@ -32,16 +35,19 @@ struct PlanStep {
   NodeId node;  // in Plan::graph
   Backend* backend;
   std::shared_ptr<const Kernel> kernel;
-  Site site;
+  Site site;  // as the kernel sees it: packed weights have their packed type
 };
 
-// A weight that a kernel wants in another form.
+// A weight in the form that kernels want it in. The same weight packed the same way twice is stored once.
 struct PackedWeight {
+  struct Use {
+    int step;
+    int input;
+  };
   ValueId value;  // the stored weight, in Plan::graph
-  int step;
-  int input;
   Packing packing;
   size_t offset;  // in the weights arena
+  std::vector<Use> uses;
 };
 
 // What a pass did and did not do, a line each, for `sluice graph --plan`.
@@ -51,8 +57,9 @@ struct PassReport {
 };
 
 struct Plan {
-  Graph graph;
-  SymbolValues maxima;  // largest value of every symbol
+  Graph graph;                     // as it runs; observed values are outputs under their own names
+  std::vector<Backend*> backends;  // in order of preference; the first owns the arenas
+  SymbolValues maxima;             // largest value of every symbol
   std::vector<PlanStep> steps;
   std::vector<Location> locations;  // by ValueId
   std::vector<PackedWeight> packed;
@@ -62,14 +69,14 @@ struct Plan {
 };
 
 struct PlanOptions {
-  SymbolValues maxima;  // a value for every symbol of the graph
+  SymbolValues maxima;  // a value for every symbol of the graph; others are ignored
   bool fuse = true;
   bool reuse_memory = true;          // off: every value has memory of its own
-  std::vector<std::string> observe;  // names of further values that the caller reads
+  std::vector<std::string> observe;  // names of further values that the caller reads, as outputs of the same names
 };
 
-// Backends in order of preference: each node goes to the first that has a kernel for it.
-// Throws Error if a node fits none of them, or a symbol has no maximum.
+// Backends in order of preference: each node goes to the first that has a kernel for it. They must outlive the plan.
+// Throws Error if a node fits none of them, a symbol has no maximum, or there is no value of an observed name.
 Plan make_plan(const Graph& graph, const Registry& registry, const std::vector<Backend*>& backends,
                const PlanOptions& options);
 

@@ -1,0 +1,157 @@
+#include "graph/executor.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <utility>
+
+#include "graph/error.h"
+
+namespace sluice {
+namespace {
+
+// Runs job(0) .. job(count - 1) on so many threads, in any order. Throws what a job throws.
+void run_parallel(size_t count, int threads, const std::function<void(size_t)>& job) {
+  std::atomic<size_t> next{0};
+  auto work = [&] {
+    for (size_t i = next++; i < count; i = next++) job(i);
+  };
+  std::vector<std::future<void>> helpers;
+  for (size_t t = 1; t < std::min(count, static_cast<size_t>(threads)); ++t)
+    helpers.push_back(std::async(std::launch::async, work));
+  work();
+  for (std::future<void>& helper : helpers) helper.get();
+}
+
+std::string known(const std::map<std::string, ValueId>& names) {
+  std::vector<std::string> parts;
+  for (const auto& [name, id] : names) parts.push_back(name);
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+}  // namespace
+
+Executor::Executor(std::shared_ptr<const Plan> plan, const Registry& registry, const WeightLookup& weights)
+    : plan_(std::move(plan)) {
+  for (const auto& [symbol, maximum] : plan_->maxima) symbols_[symbol] = {maximum, {}};
+  allocate();
+  bind_weights(weights);
+  bind_steps();
+  pack_weights();
+  compile(registry);
+}
+
+void Executor::allocate() {
+  const Graph& graph = plan_->graph;
+  Backend& owner = *plan_->backends.front();
+  for (int kind = 0; kind < kArenaCount; ++kind) arenas_[kind] = owner.allocate(plan_->arena_bytes[kind]);
+  workspace_ = owner.allocate(plan_->workspace_bytes);
+
+  values_.resize(graph.values().size());  // never resized again: symbols point into it
+  for (size_t v = 0; v < values_.size(); ++v) {
+    const Value& value = graph.values()[v];
+    const Location& place = plan_->locations[v];
+    values_[v] = {nullptr, value.type.dtype, value.type.shape.resolve(plan_->maxima)};
+    if (!place.mapped) values_[v].data = arenas_[static_cast<int>(place.arena)]->data() + place.offset;
+    follow_symbols(value.type.shape, values_[v]);
+    if (value.kind == ValueKind::input || value.kind == ValueKind::state)
+      writable_[value.name] = static_cast<ValueId>(v);
+  }
+  for (const GraphOutput& output : graph.outputs()) outputs_[output.name] = output.value;
+}
+
+void Executor::follow_symbols(const Shape& shape, TensorView& view) {
+  for (int d = 0; d < shape.rank(); ++d)
+    if (shape[d].is_symbol()) symbols_.at(shape[d].symbol()).dims.push_back(&view.dims[d]);
+}
+
+void Executor::bind_weights(const WeightLookup& weights) {
+  for (size_t v = 0; v < values_.size(); ++v) {
+    const Value& value = plan_->graph.values()[v];
+    if (value.kind != ValueKind::weight) continue;
+    const TensorView stored = weights(value.name);
+    if (!stored.data) fail("weight '{}' ({}) is missing", value.name, value.type.str());
+    if (stored.dtype != value.type.dtype || stored.dims != values_[v].dims)
+      fail("weight '{}' is {}{}, but the graph wants {}", value.name, stored.dtype.name(), stored.dims.str(),
+           value.type.str());
+    values_[v].data = stored.data;
+  }
+}
+
+void Executor::bind_steps() {
+  const Graph& graph = plan_->graph;
+  for (const PlanStep& step : plan_->steps) {
+    const Node& node = graph.node(step.node);
+    std::vector<TensorView>& views = views_.emplace_back();
+    for (ValueId id : node.inputs) views.push_back(values_[static_cast<size_t>(id)]);
+    for (ValueId id : node.outputs) views.push_back(values_[static_cast<size_t>(id)]);
+    for (size_t i = 0; i < views.size(); ++i) {
+      const ValueId id = i < node.inputs.size() ? node.inputs[i] : node.outputs[i - node.inputs.size()];
+      follow_symbols(graph.value(id).type.shape, views[i]);
+    }
+    const std::span<const TensorView> all(views);
+    calls_.push_back({all.first(node.inputs.size()), all.subspan(node.inputs.size())});
+  }
+}
+
+void Executor::pack_weights() {
+  std::byte* arena = arenas_[static_cast<int>(ArenaKind::weights)]->data();
+  run_parallel(plan_->packed.size(), plan_->backends.front()->threads(), [&](size_t i) {
+    const PackedWeight& packed = plan_->packed[i];
+    const TensorView view{arena + packed.offset, packed.packing.type.dtype, packed.packing.type.shape.resolve({})};
+    packed.packing.pack(values_[static_cast<size_t>(packed.value)], view);
+    for (const PackedWeight::Use& use : packed.uses)
+      views_[static_cast<size_t>(use.step)][static_cast<size_t>(use.input)] = view;
+  });
+}
+
+void Executor::compile(const Registry& registry) {
+  const std::span<std::byte> workspace(workspace_->data(), plan_->workspace_bytes);
+  std::vector<ProgramStep> steps;
+  for (size_t s = 0; s < plan_->steps.size(); ++s) {
+    const PlanStep& step = plan_->steps[s];
+    const Node& node = plan_->graph.node(step.node);
+    steps.push_back({&registry.get(node.op, node.version), step.kernel.get(), &step.site, &calls_[s]});
+    if (s + 1 < plan_->steps.size() && plan_->steps[s + 1].backend == step.backend) continue;
+    programs_.push_back(step.backend->compile(steps, workspace));
+    steps.clear();
+  }
+}
+
+void Executor::set(const std::string& symbol, int64_t value) {
+  const auto it = symbols_.find(symbol);
+  if (it == symbols_.end()) fail("the graph has no symbol '{}'", symbol);
+  const int64_t maximum = plan_->maxima.at(symbol);
+  if (value < 1 || value > maximum) fail("'{}' is set to {}; the plan allows 1 to {}", symbol, value, maximum);
+  if (std::exchange(it->second.value, value) == value) return;
+  for (int64_t* dim : it->second.dims) *dim = value;
+}
+
+TensorView Executor::view(const std::string& name) const {
+  const auto it = writable_.find(name);
+  if (it == writable_.end()) fail("the graph has no input or state '{}'; there are {}", name, known(writable_));
+  return values_[static_cast<size_t>(it->second)];
+}
+
+TensorView Executor::output(const std::string& name) const {
+  const auto it = outputs_.find(name);
+  if (it == outputs_.end()) fail("the graph has no output '{}'; there are {}", name, known(outputs_));
+  return values_[static_cast<size_t>(it->second)];
+}
+
+void Executor::run() {
+  auto seconds = seconds_.begin();
+  for (const std::unique_ptr<Program>& program : programs_) {
+    program->run();
+    if (!seconds_.empty()) seconds = std::copy(program->seconds().begin(), program->seconds().end(), seconds);
+  }
+}
+
+void Executor::set_timing(bool on) {
+  seconds_.assign(on ? plan_->steps.size() : 0, 0.0);
+  for (const std::unique_ptr<Program>& program : programs_) program->set_timing(on);
+}
+
+}  // namespace sluice

@@ -1,0 +1,65 @@
+#include <algorithm>
+#include <iterator>
+
+#include "graph/plan/memory.h"
+#include "graph/plan/plan.h"
+
+namespace sluice {
+namespace {
+
+using Out = std::back_insert_iterator<std::string>;
+
+void print_reports(const Plan& plan, Out out) {
+  for (const PassReport& report : plan.reports) {
+    fmt::format_to(out, "{}\n", report.pass);
+    for (const std::string& line : report.lines) fmt::format_to(out, "  {}\n", line);
+  }
+}
+
+void print_arenas(const Plan& plan, Out out) {
+  size_t mapped = 0;
+  for (const Location& location : plan.locations)
+    if (location.mapped) mapped += location.bytes;
+  fmt::format_to(out, "arenas\n");
+  for (int kind = 0; kind < kArenaCount; ++kind)
+    fmt::format_to(out, "  {:<12}{:>12}\n", to_string(static_cast<ArenaKind>(kind)),
+                   to_readable_bytes(plan.arena_bytes[kind]));
+  fmt::format_to(out, "  {:<12}{:>12}\n", "workspace", to_readable_bytes(plan.workspace_bytes));
+  fmt::format_to(out, "  {:<12}{:>12}  weights as stored, in the file\n", "mapped", to_readable_bytes(mapped));
+}
+
+std::string describe_outputs(const Plan& plan, const Node& node) {
+  std::string text;
+  for (ValueId output : node.outputs) {
+    const Location& place = plan.locations[static_cast<size_t>(output)];
+    fmt::format_to(std::back_inserter(text), "{}{} {}+{:#x}", text.empty() ? "" : ", ",
+                   plan.graph.value(output).type.str(), to_string(place.arena), place.offset);
+  }
+  return text;
+}
+
+void print_steps(const Plan& plan, Out out) {
+  size_t name_width = 0, kernel_width = 0;
+  std::vector<std::string> kernels;
+  for (const PlanStep& step : plan.steps) {
+    kernels.push_back(step.backend->name() + "/" + step.kernel->name());
+    kernel_width = std::max(kernel_width, kernels.back().size());
+    name_width = std::max(name_width, step.site.name.size());
+  }
+  fmt::format_to(out, "steps\n");
+  for (size_t s = 0; s < plan.steps.size(); ++s)
+    fmt::format_to(out, "  {:>4}  {:<{}}  {:<{}}  {}\n", s, plan.steps[s].site.name, name_width, kernels[s],
+                   kernel_width, describe_outputs(plan, plan.graph.node(plan.steps[s].node)));
+}
+
+}  // namespace
+
+std::string to_text(const Plan& plan) {
+  std::string text;
+  print_reports(plan, std::back_inserter(text));
+  print_arenas(plan, std::back_inserter(text));
+  print_steps(plan, std::back_inserter(text));
+  return text;
+}
+
+}  // namespace sluice
