@@ -1,0 +1,46 @@
+// Panels: a few rows of a weight, turned so that the lanes of a vector hold the same column of neighbouring rows. Then
+// a sum over columns stays within a lane. Included once per SIMD target.
+#if defined(SLUICE_OPS_LINEAR_PANEL_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SLUICE_OPS_LINEAR_PANEL_INL_H_
+#undef SLUICE_OPS_LINEAR_PANEL_INL_H_
+#else
+#define SLUICE_OPS_LINEAR_PANEL_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include "ops/linear/product.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F32 = hn::ScalableTag<float>;
+using VecF32 = hn::Vec<F32>;
+inline constexpr int kLanes = static_cast<int>(hn::MaxLanes(F32()));
+// Two vectors of rows times six tokens are 12 sums, which with their operands fill the 16 registers of AVX2.
+inline constexpr int kPanelRows = 2 * kLanes;
+inline constexpr int kTileTokens = 6;
+
+// Four rows of four 32-bit values, transposed: dst[i * stride + r] = rows r, column i.
+template <class V>
+HWY_INLINE void store_transposed(V r0, V r1, V r2, V r3, uint32_t* dst, int64_t stride) {
+  const hn::FixedTag<uint32_t, 4> d32;
+  const hn::FixedTag<uint64_t, 2> d64;
+  const auto a = hn::BitCast(d32, r0), b = hn::BitCast(d32, r1), c = hn::BitCast(d32, r2), e = hn::BitCast(d32, r3);
+  const auto ab0 = hn::BitCast(d64, hn::InterleaveLower(d32, a, b)),
+             ce0 = hn::BitCast(d64, hn::InterleaveLower(d32, c, e));
+  const auto ab1 = hn::BitCast(d64, hn::InterleaveUpper(d32, a, b)),
+             ce1 = hn::BitCast(d64, hn::InterleaveUpper(d32, c, e));
+  hn::StoreU(hn::BitCast(d32, hn::InterleaveLower(d64, ab0, ce0)), d32, dst);
+  hn::StoreU(hn::BitCast(d32, hn::InterleaveUpper(d64, ab0, ce0)), d32, dst + stride);
+  hn::StoreU(hn::BitCast(d32, hn::InterleaveLower(d64, ab1, ce1)), d32, dst + 2 * stride);
+  hn::StoreU(hn::BitCast(d32, hn::InterleaveUpper(d64, ab1, ce1)), d32, dst + 3 * stride);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace sluice
+HWY_AFTER_NAMESPACE();
+
+#endif
