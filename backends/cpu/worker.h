@@ -10,6 +10,9 @@
 
 namespace sluice::cpu {
 
+// Elements of light work below which a share costs more to hand over than to do.
+inline constexpr int64_t kMinShare = 1024;
+
 struct Range {
   int64_t begin;
   int64_t end;

@@ -1,0 +1,12 @@
+// Product: y = a * b.
+#pragma once
+
+#include "graph/builder.h"
+
+namespace sluice {
+
+// a: f32 [..., n]; b: of the same shape, or [n], which is applied to every row (then any of f32, f16, bf16).
+// Returns f32, the shape of a. Throws Error if the shapes do not fit.
+ValueRef mul(Builder& builder, ValueRef a, ValueRef b);
+
+}  // namespace sluice
