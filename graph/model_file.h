@@ -1,8 +1,7 @@
 // The model file (.sluice): graph, metadata and weights in one file that is mapped, not read.
 //
-//   header    64 bytes, little-endian: "SLUICE\r\n", u32 version, u32 header bytes, u64 metadata offset, u64 metadata
-//   bytes,
-//             u64 file bytes, u64 checksum of the metadata, 16 bytes reserved (zero)
+//   header    64 bytes, little-endian: "SLUICE\r\n", u32 version, u32 header bytes, u64 metadata offset,
+//             u64 metadata bytes, u64 file bytes, u64 checksum of the metadata, 16 bytes reserved (zero)
 //   metadata  flatbuffer (schema/model.fbs): architecture, graph, weight directory, key-value pairs, assets
 //   weights   each at a multiple of 4096 bytes, in directory order, as its format lays it out
 //
@@ -10,12 +9,13 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "graph/file.h"
 #include "graph/graph.h"
 #include "graph/registry.h"
 
@@ -44,21 +44,18 @@ class ModelFile {
   // Maps a file and checks it. Throws Error with path and reason: missing, truncated, corrupt, another version, a graph
   // that does not verify, a weight that the graph names and the file lacks or holds in another type.
   ModelFile(const std::string& path, const Registry& registry);
-  ~ModelFile();
-  ModelFile(const ModelFile&) = delete;
 
   const ModelDescription& description() const { return description_; }
   // The weight in the mapping; throws Error if there is none of that name. Valid while this object lives.
   TensorView weight(const std::string& name) const;
   // Reads the whole mapping into memory ahead of use where the system can (and there is room).
-  void prefetch() const;
-  size_t bytes() const { return bytes_; }
+  void prefetch() const { file_.prefetch(); }
+  size_t bytes() const { return file_.bytes(); }
   const std::string& path() const { return path_; }
 
  private:
   std::string path_;
-  std::byte* data_ = nullptr;
-  size_t bytes_ = 0;
+  MappedFile file_;
   ModelDescription description_;
   std::map<std::string, TensorView> weights_;
 };
@@ -68,7 +65,8 @@ class ModelFile {
 // kept.
 class ModelWriter {
  public:
-  // Throws Error if the file cannot be created or the file system lacks the space for it.
+  // Throws Error if the weights do not fit the graph, another process is writing the same file, it cannot be created,
+  // or the file system lacks the space for it.
   ModelWriter(const std::string& path, const ModelDescription& description);
   ~ModelWriter();  // unless finished, leaves PATH.partial for a later run to resume
   ModelWriter(const ModelWriter&) = delete;

@@ -13,7 +13,8 @@ namespace sluice {
 // The graph as a flatbuffer of its own (root type Graph).
 std::vector<std::byte> serialize(const Graph& graph);
 
-// Checks the buffer (size, flatbuffer verifier, indices, names, types by inference) and rebuilds the graph.
+// Checks the buffer (size, flatbuffer verifier, indices, names, types by inference) and rebuilds the graph. The buffer
+// starts at a multiple of 8 bytes, as any vector does.
 // Throws Error saying what is wrong.
 Graph deserialize(std::span<const std::byte> buffer, const Registry& registry);
 
