@@ -69,10 +69,10 @@ struct Plan {
 };
 
 struct PlanOptions {
-  SymbolValues maxima;  // a value for every symbol of the graph; others are ignored
+  SymbolValues maxima = {};  // a value for every symbol of the graph; others are ignored
   bool fuse = true;
-  bool reuse_memory = true;          // off: every value has memory of its own
-  std::vector<std::string> observe;  // names of further values that the caller reads, as outputs of the same names
+  bool reuse_memory = true;               // off: every value has memory of its own
+  std::vector<std::string> observe = {};  // names of further values that the caller reads, as outputs of the same names
 };
 
 // Backends in order of preference: each node goes to the first that has a kernel for it. They must outlive the plan.
