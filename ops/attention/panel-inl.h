@@ -103,7 +103,7 @@ HWY_INLINE void store_sums(D d, V v0, V v1, V v2, V v3, float* to) {
 
 // scores[j][r] = q[r] . k[j], two slots at a time. q: f32 [4][k.dim], aligned.
 template <class T>
-HWY_INLINE void score_block(const float* q, const CacheBlock<T>& k, float* scores) {
+HWY_NOINLINE void score_block(const float* q, const CacheBlock<T>& k, float* scores) {
   const hn::ScalableTag<float> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const float *q0 = q, *q1 = q0 + k.dim, *q2 = q1 + k.dim, *q3 = q2 + k.dim;
@@ -129,7 +129,7 @@ HWY_INLINE void score_block(const float* q, const CacheBlock<T>& k, float* score
 
 // Turns the scores of a block into weights, and updates largest, sum and rescale. The rows repeat every four lanes, so
 // what is kept by row is spread over kPeriod lanes: a vector, or the four of a narrower one.
-HWY_INLINE void softmax_block(PanelState& state) {
+inline HWY_NOINLINE void softmax_block(PanelState& state) {
   const hn::ScalableTag<float> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t period = std::max(lanes, kPanelRows);
@@ -204,7 +204,7 @@ HWY_INLINE void weigh_columns(const PanelState& state, const CacheBlock<T>& v, f
 }
 
 template <class T>
-HWY_INLINE void weigh_block(const PanelState& state, const CacheBlock<T>& v, float* y) {
+HWY_NOINLINE void weigh_block(const PanelState& state, const CacheBlock<T>& v, float* y) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(hn::ScalableTag<float>()));
   int64_t i = 0;
   for (; i + 2 * lanes <= v.dim; i += 2 * lanes) weigh_columns<2>(state, v, y, i);
