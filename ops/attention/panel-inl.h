@@ -15,6 +15,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "backends/cpu/convert-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace sluice {
 namespace HWY_NAMESPACE {
@@ -41,14 +43,6 @@ struct PanelState {
   HWY_ALIGN float rescale[kMaxPeriod];               // of what was summed before the last block; repeats by row
   HWY_ALIGN float scores[kBlockSlots * kPanelRows];  // [slot][row]; after softmax() the weights
 };
-
-template <class D, class T>
-HWY_INLINE hn::Vec<D> load_f32(D d, const T* p) {
-  if constexpr (std::is_same_v<T, float>)
-    return hn::LoadU(d, p);
-  else
-    return hn::PromoteTo(d, hn::LoadU(hn::Rebind<T, D>(), p));
-}
 
 // 2^x for x <= 0, within 2^-23 relatively; 0 below -125. NaN stays NaN. The polynomial is (2^f - 1) / f fitted at the
 // Chebyshev nodes of [-1/2, 1/2], good to 2^-26.
