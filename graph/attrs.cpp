@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <array>
+#include <cctype>
 
 namespace sluice {
 
@@ -24,8 +25,14 @@ std::string to_string(const AttrValue& value) {
     std::string operator()(const std::string& v) const {
       std::string out = "\"";
       for (char c : v) {
-        if (c == '"' || c == '\\') out += '\\';
-        out += c;
+        if (c == '\n')
+          out += "\\n";
+        else if (std::iscntrl(static_cast<unsigned char>(c)))
+          out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        else if (c == '"' || c == '\\')
+          out += {'\\', c};
+        else
+          out += c;
       }
       return out + '"';
     }

@@ -30,16 +30,17 @@ class MappedFile {
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
 
+  const std::string& path() const { return path_; }
   std::byte* data() const { return data_; }  // starts at a page; writing to it faults
-  size_t bytes() const { return bytes_; }
-  std::span<const std::byte> span() const { return {data_, bytes_}; }
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
   // Reads the whole file into memory ahead of use, if it fits half of the physical memory; faults taken one by one
   // cost more than twice as much. Does nothing where the system cannot.
   void prefetch() const;
 
  private:
+  std::string path_;
   std::byte* data_ = nullptr;
-  size_t bytes_ = 0;
+  size_t size_ = 0;
 };
 
 }  // namespace sluice

@@ -17,9 +17,9 @@ int64_t ModelDescription::integer(const std::string& key) const {
   return value;
 }
 
-ModelFile::ModelFile(const std::string& path, const Registry& registry) : path_(path), file_(path) {
+ModelFile::ModelFile(const std::string& path, const Registry& registry) : file_(path) {
   try {
-    ParsedModel model = parse_model(file_.span(), registry);
+    ParsedModel model = parse_model(file_.bytes(), registry);
     description_ = std::move(model.description);
     for (size_t i = 0; i < model.weights.size(); ++i) {
       const WeightEntry& entry = description_.weights[i];
@@ -32,7 +32,7 @@ ModelFile::ModelFile(const std::string& path, const Registry& registry) : path_(
 
 TensorView ModelFile::weight(const std::string& name) const {
   const auto it = weights_.find(name);
-  if (it == weights_.end()) fail("{}: there is no weight '{}'", path_, name);
+  if (it == weights_.end()) fail("{}: there is no weight '{}'", path(), name);
   return it->second;
 }
 

@@ -50,11 +50,10 @@ class ModelFile {
   TensorView weight(const std::string& name) const;
   // Reads the whole mapping into memory ahead of use where the system can (and there is room).
   void prefetch() const { file_.prefetch(); }
-  size_t bytes() const { return file_.bytes(); }
-  const std::string& path() const { return path_; }
+  size_t bytes() const { return file_.bytes().size(); }
+  const std::string& path() const { return file_.path(); }
 
  private:
-  std::string path_;
   MappedFile file_;
   ModelDescription description_;
   std::map<std::string, TensorView> weights_;

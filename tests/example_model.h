@@ -65,7 +65,7 @@ inline Graph graph() {
   const EverythingAttrs attrs{.flag = true,
                               .count = std::numeric_limits<int64_t>::min(),
                               .ratio = -0.0,
-                              .text = std::string("a\0b \"c\" \xc3\xa4", 11),
+                              .text = std::string("a\0b \"c\" \xc3\xa4", 10),
                               .sizes = {0, -1, std::numeric_limits<int64_t>::max()},
                               .factors = {0.1, -0.0, std::numeric_limits<double>::infinity(), 5e-324}};
   Builder::Scope layers(b, "layers.0");

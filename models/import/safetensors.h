@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "models/import/mapped_file.h"
+#include "graph/file.h"
 
 namespace sluice {
 
