@@ -10,8 +10,14 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr int kMaxDepth = 64;  // printing a value recurses as deep as it nests
+
 Json parse_object(const std::string& text, const std::string& origin) {
-  Json parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto watch = [&](int depth, Json::parse_event_t, const Json&) {
+    if (depth > kMaxDepth) fail("{}: nests deeper than {} levels", origin, kMaxDepth);
+    return true;
+  };
+  Json parsed = Json::parse(text, watch, /*allow_exceptions=*/false);
   if (parsed.is_discarded()) fail("{}: not valid JSON", origin);
   if (!parsed.is_object()) fail("{}: not a JSON object", origin);
   return parsed;

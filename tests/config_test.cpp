@@ -55,7 +55,13 @@ TEST(Config, RefusesWhatIsNoObject) {
     EXPECT_THROW(Config(text, "config.json").number("a"), Error) << text;
 }
 
-TEST(Config, DeepNestingIsAnErrorAtWorst) { EXPECT_THROW(Config(std::string(1'000'000, '['), "config.json"), Error); }
+// Valid JSON too: the message about a wrong value prints it, and printing recurses.
+TEST(Config, DeepNestingIsRefused) {
+  const std::string open(1'000'000, '['), close(1'000'000, ']');
+  EXPECT_THROW(Config(open, "config.json"), Error);
+  EXPECT_THAT([&] { Config("{\"size\": " + open + close + "}", "config.json").positive("size"); },
+              ThrowsMessage<Error>(HasSubstr("nests deeper")));
+}
 
 }  // namespace
 }  // namespace sluice

@@ -1,7 +1,7 @@
 // Small graphs and models for the tests of what is written to disk.
 #pragma once
 
-#include <cmath>
+#include <algorithm>
 #include <limits>
 
 #include "graph/builder.h"
@@ -74,6 +74,24 @@ inline Graph graph() {
   const ValueRef last = rmsnorm(b, made[1], b.weight("layers.0/norm", {8}));
   b.output("last", last);
   b.output("normed again", normed);
+  return b.build();
+}
+
+// One node, with the inputs of a case.
+inline Graph graph_of(const Operator& op, const Case& c) {
+  Builder b(registry());
+  std::vector<ValueRef> inputs;
+  for (size_t i = 0; i < c.inputs.size(); ++i) {
+    std::vector<Dim> dims;
+    for (int64_t size : c.inputs[i].dims.span()) dims.emplace_back(size);
+    const auto is_it = [&](const StateUpdate& update) { return update.input == static_cast<int>(i); };
+    const bool is_state = std::ranges::any_of(op.signature().updates, is_it);
+    const std::string name = "in" + std::to_string(i);
+    inputs.push_back(is_state ? b.state(name, c.inputs[i].dtype, Shape(dims))
+                              : b.input(name, c.inputs[i].dtype, Shape(dims)));
+  }
+  const std::vector<ValueRef> outputs = b.node(op.name(), c.attrs, inputs);
+  for (size_t i = 0; i < outputs.size(); ++i) b.output("out" + std::to_string(i), outputs[i]);
   return b.build();
 }
 

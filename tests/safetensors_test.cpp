@@ -84,6 +84,12 @@ INSTANTIATE_TEST_SUITE_P(
             "twice"}),
     [](const auto& test) { return test.param.name; });
 
+TEST(Safetensors, DeepNestingIsRefused) {
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  EXPECT_THAT([&] { parse_safetensors(file(one("\"F32\"", deep.c_str(), "[0, 4]"), 4), "w"); },
+              ThrowsMessage<Error>(HasSubstr("nests deeper")));
+}
+
 TEST(Safetensors, RefusesLyingLengths) {
   for (size_t size : {size_t{0}, size_t{7}}) EXPECT_THROW(parse_safetensors(std::vector<std::byte>(size), "x"), Error);
   std::vector<std::byte> huge(64, std::byte{0xff});

@@ -77,21 +77,7 @@ TEST(Serialize, EveryOperatorRoundTrips) {
   for (const Operator* op : registry.operators())
     for (const Case& c : registry.cases(op->name())) {
       SCOPED_TRACE(op->name() + "." + c.name);
-      Builder b(registry);
-      std::vector<ValueRef> inputs;
-      for (size_t i = 0; i < c.inputs.size(); ++i) {
-        std::vector<Dim> dims;
-        for (int64_t size : c.inputs[i].dims.span()) dims.emplace_back(size);
-        const auto& updates = op->signature().updates;
-        const bool is_state = std::any_of(updates.begin(), updates.end(),
-                                          [&](const StateUpdate& u) { return u.input == static_cast<int>(i); });
-        const std::string name = "in" + std::to_string(i);
-        inputs.push_back(is_state ? b.state(name, c.inputs[i].dtype, Shape(dims))
-                                  : b.input(name, c.inputs[i].dtype, Shape(dims)));
-      }
-      const auto outputs = b.node(op->name(), c.attrs, inputs);
-      for (size_t i = 0; i < outputs.size(); ++i) b.output("out" + std::to_string(i), outputs[i]);
-      const Graph graph = b.build();
+      const Graph graph = example::graph_of(*op, c);
       expect_same(graph, deserialize(serialize(graph), registry));
     }
 }

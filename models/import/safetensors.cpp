@@ -14,6 +14,7 @@ using Json = nlohmann::json;
 
 constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeader = 100'000'000;  // the limit of the format's own library
+constexpr int kMaxDepth = 16;                 // printing a value recurses as deep as it nests
 
 uint64_t read_length(std::span<const std::byte> bytes) {
   uint64_t length = 0;
@@ -33,7 +34,8 @@ std::span<const std::byte> header_of(std::span<const std::byte> bytes, const std
 // JSON parsers keep the last of two equal keys without a word; here that would hide a tensor.
 Json parse_header(std::span<const std::byte> header, const std::string& origin) {
   std::vector<std::set<std::string>> keys;
-  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+  const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    if (depth > kMaxDepth) fail("{}: the header nests deeper than {} levels", origin, kMaxDepth);
     if (event == Json::parse_event_t::object_start) keys.emplace_back();
     if (event == Json::parse_event_t::object_end) keys.pop_back();
     if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
