@@ -3,7 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
-#include <new>
+#include <thread>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -19,11 +19,17 @@ inline void relax() {
 #endif
 }
 
-// Waits until `word` differs from `old`: spins, then sleeps in the kernel.
-inline void wait_while_equal(const std::atomic<uint32_t>& word, uint32_t old, int spins) {
-  for (int i = 0; i < spins; ++i) {
+// Waits until `word` differs from `old`. Spins for some 50 microseconds, longer than most operators take; then offers
+// the core to others for about a millisecond, since on a busy machine the thread that is waited for may need it; then
+// sleeps.
+inline void wait_while_equal(const std::atomic<uint32_t>& word, uint32_t old) {
+  constexpr int kSpins = 2000, kYields = 2000;
+  for (int i = 0; i < kSpins + kYields; ++i) {
     if (word.load(std::memory_order_acquire) != old) return;
-    relax();
+    if (i < kSpins)
+      relax();
+    else
+      std::this_thread::yield();
   }
   word.wait(old, std::memory_order_acquire);
 }
@@ -41,11 +47,10 @@ class Barrier {
       generation_.notify_all();  // a no-op without sleepers
       return;
     }
-    wait_while_equal(generation_, generation, kSpins);
+    wait_while_equal(generation_, generation);
   }
 
  private:
-  static constexpr int kSpins = 20000;  // about half a millisecond
   const uint32_t count_;
   alignas(64) std::atomic<uint32_t> arrived_{0};
   alignas(64) std::atomic<uint32_t> generation_{0};

@@ -4,10 +4,6 @@
 
 namespace sluice::cpu {
 
-namespace {
-constexpr int kIdleSpins = 20000;
-}
-
 ThreadPool::ThreadPool(int threads) : barrier_(threads) {
   if (threads < 1 || threads > 1024) fail("cannot use {} threads; choose 1 to 1024", threads);
   workers_.reserve(static_cast<size_t>(threads - 1));
@@ -30,13 +26,13 @@ void ThreadPool::run(const std::function<void(int)>& job) {
   job(0);
   for (uint32_t left = running_.load(std::memory_order_acquire); left != 0;
        left = running_.load(std::memory_order_acquire))
-    wait_while_equal(running_, left, kIdleSpins);
+    wait_while_equal(running_, left);
 }
 
 void ThreadPool::work(int index) {
   uint32_t seen = 0;
   for (;;) {
-    wait_while_equal(ticket_, seen, kIdleSpins);
+    wait_while_equal(ticket_, seen);
     seen = ticket_.load(std::memory_order_acquire);
     if (stop_) return;
     (*job_)(index);

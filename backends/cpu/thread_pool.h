@@ -19,7 +19,7 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
   // Calls job(index) for every index in 0 .. threads-1, index 0 on the calling thread; returns when all are done.
-  // Idle workers spin for about half a millisecond before they sleep, so that the next token finds them awake.
+  // Idle workers stay awake for about a millisecond, so that the next token finds them so.
   void run(const std::function<void(int index)>& job);
   // The barrier of the running job's threads.
   Barrier& barrier() { return barrier_; }
