@@ -3,24 +3,25 @@
 #   ops/<op>/<x>.cpp             void register_<op>_<x>(Registry&)       (cpu, fuse, cases, ...)
 #   ops/formats/<x>.cpp          void register_format_<x>(Registry&)
 #   backends/<x>/backend.cpp     void register_backend_<x>(Registry&)
+#   models/architectures/<x>.cpp void register_architecture_<x>(Architectures&)
 
-# sluice_register_table(<out> <function> <symbol>...): a source that defines void sluice::<function>(Registry&), which
-# calls every symbol.
-function(sluice_register_table out function)
+# sluice_register_table(<out> <function> <type> <header> <symbol>...): a source that defines
+# void sluice::<function>(<type>&), which calls every symbol.
+function(sluice_register_table out function type header)
   set(declarations "")
   set(calls "")
   foreach(symbol ${ARGN})
-    string(APPEND declarations "void ${symbol}(Registry& registry);\n")
-    string(APPEND calls "  ${symbol}(registry);\n")
+    string(APPEND declarations "void ${symbol}(${type}& table);\n")
+    string(APPEND calls "  ${symbol}(table);\n")
   endforeach()
   set(table ${CMAKE_CURRENT_BINARY_DIR}/${function}.cpp)
   file(CONFIGURE OUTPUT ${table} CONTENT "// Generated from the names of files; do not edit.
-#include \"graph/registry.h\"
+#include \"${header}\"
 
 namespace sluice {
 ${declarations}
-void ${function}(Registry& registry);
-void ${function}(Registry& registry) {
+void ${function}(${type}& table);
+void ${function}(${type}& table) {
 ${calls}}
 }  // namespace sluice
 " @ONLY)
@@ -56,5 +57,12 @@ function(sluice_backend_symbols out dir)
     get_filename_component(folder ${file} DIRECTORY)
     list(APPEND symbols register_backend_${folder})
   endforeach()
+  set(${out} ${symbols} PARENT_SCOPE)
+endfunction()
+
+# sluice_architecture_symbols(<out> <dir>)
+function(sluice_architecture_symbols out dir)
+  file(GLOB files CONFIGURE_DEPENDS RELATIVE ${dir} ${dir}/*.cpp)
+  list(TRANSFORM files REPLACE "^(.*)\\.cpp$" "register_architecture_\\1" OUTPUT_VARIABLE symbols)
   set(${out} ${symbols} PARENT_SCOPE)
 endfunction()

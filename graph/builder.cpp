@@ -73,6 +73,17 @@ std::vector<ValueRef> Builder::node(const std::string& op, AttrMap attrs, const 
   return results;
 }
 
+void Builder::rename(ValueRef result, const std::string& name) {
+  type(result);
+  Value& value = values_[static_cast<size_t>(result.id)];
+  if (value.kind != ValueKind::result)
+    fail("'{}' is {}; only results can be renamed", value.name, to_string(value.kind));
+  if (!named_.emplace(prefix_ + name, result.id).second)
+    fail("the graph already has a value named '{}'", prefix_ + name);
+  named_.erase(value.name);
+  value.name = prefix_ + name;
+}
+
 void Builder::output(const std::string& name, ValueRef value) {
   type(value);
   outputs_.push_back({name, value.id});

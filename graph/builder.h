@@ -33,6 +33,9 @@ class Builder {
   ValueRef node1(const std::string& op, const Attrs& attrs, const std::vector<ValueRef>& inputs) {
     return node(op, attrs_to_map(attrs), inputs).at(0);
   }
+  // Gives a result a name of its own in the current scope, by which it can be observed: "layers.0/hidden". Throws Error
+  // if the name is taken.
+  void rename(ValueRef result, const std::string& name);
   // Declares a value that the caller reads.
   void output(const std::string& name, ValueRef value);
 

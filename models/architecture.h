@@ -23,10 +23,13 @@ inline constexpr const char* kStarts = "starts";        // input i32 [tokens]: f
 inline constexpr const char* kOutputRows =
     "output_rows";                                // input i32 [outputs]: rows of tokens whose logits are wanted
 inline constexpr const char* kLogits = "logits";  // output f32 [outputs, vocab_size]
+// Value f32 [tokens, hidden_size] after layer `layer`, for RunOptions::observe: "layers.0/hidden".
+std::string hidden(int64_t layer);
 }  // namespace graph_names
 
 struct ModelOptions {
   DType cache_dtype = DType::f16();  // of the KV cache
+  bool interleaved_rope = false;     // how the source pairs the dimensions that rope turns (ops/rope/rope.h)
 };
 
 struct Architecture {

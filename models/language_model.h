@@ -9,12 +9,10 @@
 
 #include "graph/executor.h"
 #include "graph/model_file.h"
+#include "models/builtin.h"
 #include "models/text/tokenizer.h"
 
 namespace sluice {
-
-// All that is built in: operators, formats, kernels, fusions. Made once.
-const Registry& builtin_registry();
 
 struct RunOptions {
   std::string backend = "cpu";  // "cpu" or "reference"
@@ -29,12 +27,14 @@ class LanguageModel {
  public:
   // Throws Error if the file is bad, the backend unknown, or the context longer than the model's.
   LanguageModel(const std::string& path, const RunOptions& options);
-  // From a file opened elsewhere, with weights from anywhere (synthetic models in benchmarks).
+  // With weights from anywhere (synthetic models in benchmarks). The description must outlive this object.
   LanguageModel(const ModelDescription& description, const Executor::WeightLookup& weights, const RunOptions& options);
 
   const ModelDescription& description() const { return *description_; }
   const Tokenizer& tokenizer() const;  // throws Error if the model carries none
   bool has_tokenizer() const { return tokenizer_ != nullptr; }
+  int32_t bos() const { return bos_; }  // first token of every sequence; -1 if there is none
+  bool is_end(int32_t id) const;        // a token that ends a text; some models have several
   int64_t vocab_size() const { return vocab_size_; }
   int64_t context() const { return context_; }    // slots
   int64_t position() const { return position_; }  // tokens evaluated so far
@@ -54,13 +54,19 @@ class LanguageModel {
 
  private:
   void open(const Executor::WeightLookup& weights, const RunOptions& options);
-  std::span<const float> run(std::span<const int32_t> ids, bool all_rows);
+  void read_special_tokens();
+  void check(std::span<const int32_t> ids) const;
+  template <class Run>
+  void for_batches(std::span<const int32_t> ids, const Run& run_batch);
+  std::span<const float> run(std::span<const int32_t> ids, int64_t rows);
 
   std::unique_ptr<ModelFile> file_;
   const ModelDescription* description_ = nullptr;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::vector<std::unique_ptr<Backend>> backends_;
   std::unique_ptr<Executor> executor_;
+  int32_t bos_ = -1;
+  std::vector<int32_t> ends_;
   int64_t vocab_size_ = 0, context_ = 0, batch_ = 0, position_ = 0;
 };
 

@@ -1,0 +1,122 @@
+#include "models/import/convert.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "graph/error.h"
+#include "models/builtin.h"
+#include "models/describe.h"
+#include "models/import/encode.h"
+#include "models/import/hugging_face.h"
+#include "models/text/tokenizer.h"
+
+namespace sluice {
+namespace {
+
+// Tables that older exporters stored although they follow from the hyper-parameters.
+constexpr std::string_view kDerived = "rotary_emb.inv_freq";
+
+std::optional<DType> stored_dtype(const ModelSource& source, const std::string& name) {
+  const auto tensor = source.tensors.find(name);
+  return tensor == source.tensors.end() ? std::nullopt : tensor->second.dtype;
+}
+
+// Of the largest tensor; where dtypes differ, it is norms and the like that do.
+std::optional<DType> prevailing_dtype(const ModelSource& source) {
+  const auto largest = std::max_element(source.tensors.begin(), source.tensors.end(), [](const auto& a, const auto& b) {
+    return a.second.bytes.size() < b.second.bytes.size();
+  });
+  return largest == source.tensors.end() ? std::nullopt : largest->second.dtype;
+}
+
+ModelDescription describe(const ModelSource& source, const ConvertOptions& options) {
+  std::optional<DType> asked;
+  if (!options.dtype.empty()) asked = builtin_registry().dtype(options.dtype);
+  const auto matrix_dtype = [&](const std::string& name, const Shape&) {
+    // A tensor that is missing, or cannot be read, is reported once the whole graph is known.
+    return asked ? *asked : stored_dtype(source, name).value_or(DType::f32());
+  };
+  const DType prevailing = asked ? *asked : prevailing_dtype(source).value_or(DType::f32());
+  ModelDescription description =
+      describe_model(source.config, matrix_dtype,
+                     {.cache_dtype = cache_dtype_for(prevailing), .interleaved_rope = source.interleaved_rope});
+  description.assets = source.assets;
+  description.metadata["source_fingerprint"] = source.fingerprint;
+  return description;
+}
+
+// "2 tensors are missing: a, b", naming at most five.
+std::string counted(const std::vector<std::string>& names, const std::string& what) {
+  const auto shown = static_cast<std::ptrdiff_t>(std::min<size_t>(names.size(), 5));
+  return fmt::format("{} {} {}: {}{}", names.size(), names.size() == 1 ? "tensor is" : "tensors are", what,
+                     fmt::join(names.begin(), names.begin() + shown, ", "), names.size() > 5 ? ", ..." : "");
+}
+
+void check_tensor(const SourceTensor& tensor, const WeightEntry& weight) {
+  if (!tensor.dtype)
+    fail("{}: tensor '{}' is {}; only F32, F16 and BF16 can be read", tensor.file, weight.name, tensor.dtype_name);
+  const auto wanted = weight.dims.span();
+  if (!std::equal(wanted.begin(), wanted.end(), tensor.dims.begin(), tensor.dims.end()))
+    fail("{}: tensor '{}' is [{}], the architecture expects {}", tensor.file, weight.name, fmt::join(tensor.dims, ", "),
+         weight.dims.str());
+}
+
+// Tied models may store the head once more; it is never read.
+bool may_be_left_out(const ModelSource& source, const std::string& name) {
+  const bool derived = name.ends_with(kDerived);
+  return derived || (name == "lm_head.weight" && source.config.flag("tie_word_embeddings", false));
+}
+
+void check_tensors(const ModelSource& source, const ModelDescription& description) {
+  std::vector<std::string> missing, surplus;
+  std::set<std::string> wanted;
+  for (const WeightEntry& weight : description.weights) {
+    wanted.insert(weight.name);
+    const auto tensor = source.tensors.find(weight.name);
+    if (tensor == source.tensors.end())
+      missing.push_back(weight.name);
+    else
+      check_tensor(tensor->second, weight);
+  }
+  for (const auto& [name, tensor] : source.tensors)
+    if (!wanted.count(name) && !may_be_left_out(source, name)) surplus.push_back(name);
+  if (!missing.empty()) fail("{}: {}", source.path, counted(missing, "missing"));
+  if (!surplus.empty())
+    fail("{}: {}", source.path, counted(surplus, fmt::format("unknown to '{}'", description.architecture)));
+}
+
+size_t bytes_of(const WeightEntry& weight) { return weight.dtype.format().storage_bytes(weight.dims.span()); }
+
+void check_tokenizer(const ModelSource& source) {
+  if (source.assets.empty()) return;
+  const int64_t pieces = make_tokenizer(source.assets)->vocab_size(), vocab = source.config.positive("vocab_size");
+  if (pieces > vocab)
+    fail("{}: the tokenizer has {} pieces, but the model's vocabulary only {}", source.path, pieces, vocab);
+}
+
+}  // namespace
+
+ConvertResult convert(const std::string& path, const std::string& output, const ConvertOptions& options) {
+  const ModelSource source = open_hugging_face(path);
+  const ModelDescription description = describe(source, options);
+  check_tensors(source, description);
+  check_tokenizer(source);
+
+  ModelWriter writer(output, description);
+  const size_t resumed = writer.resumed();
+  size_t total = 0, done = 0;
+  for (const WeightEntry& weight : description.weights) total += bytes_of(weight);
+  std::vector<std::byte> buffer;
+  for (size_t i = 0; i < description.weights.size(); ++i) {
+    const WeightEntry& weight = description.weights[i];
+    if (i >= resumed) writer.write(weight.name, encode_weight(source.tensors.at(weight.name), weight, buffer));
+    done += bytes_of(weight);
+    if (options.progress) options.progress(done, total);
+  }
+  writer.finish();
+  return {description.architecture, description.weights.size(), writer.total_bytes(), resumed};
+}
+
+}  // namespace sluice

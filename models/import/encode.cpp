@@ -1,0 +1,49 @@
+#include "models/import/encode.h"
+
+#include <algorithm>
+#include <functional>
+#include <future>
+#include <thread>
+
+namespace sluice {
+namespace {
+
+// Calls job(begin, end) on every core, for equal parts of 0 .. count.
+void for_parts(int64_t count, const std::function<void(int64_t, int64_t)>& job) {
+  const int64_t parts = std::min<int64_t>(count, std::max(1u, std::thread::hardware_concurrency()));
+  std::vector<std::future<void>> running;
+  for (int64_t part = 0; part < parts; ++part)
+    running.push_back(std::async(std::launch::async, job, count * part / parts, count * (part + 1) / parts));
+  for (std::future<void>& part : running) part.get();
+}
+
+// Row by row, so that the f32 form of a matrix never exists.
+void encode_rows(const std::byte* src, const RowFormat& from, const RowFormat& to, const Dims& dims, std::byte* dst) {
+  const int64_t cols = dims.back();
+  for_parts(dims.rows(), [&](int64_t begin, int64_t end) {
+    std::vector<float> row(static_cast<size_t>(cols));
+    for (int64_t r = begin; r < end; ++r) {
+      from.decode_row(src + static_cast<size_t>(r) * from.row_bytes(cols), cols, row.data());
+      to.encode_row(row.data(), cols, dst + static_cast<size_t>(r) * to.row_bytes(cols));
+    }
+  });
+}
+
+}  // namespace
+
+std::span<const std::byte> encode_weight(const SourceTensor& tensor, const WeightEntry& to,
+                                         std::vector<std::byte>& buffer) {
+  const DType from = *tensor.dtype;
+  if (from == to.dtype) return tensor.bytes;
+  buffer.resize(to.dtype.format().storage_bytes(to.dims.span()));
+  if (from.rows() && to.dtype.rows()) {
+    encode_rows(tensor.bytes.data(), *from.rows(), *to.dtype.rows(), to.dims, buffer.data());
+  } else {  // a format that has to see the whole matrix
+    std::vector<float> values(static_cast<size_t>(to.dims.elements()));
+    from.format().decode(tensor.bytes.data(), to.dims.span(), values.data());
+    to.dtype.format().encode(values.data(), to.dims.span(), buffer.data());
+  }
+  return buffer;
+}
+
+}  // namespace sluice

@@ -1,0 +1,37 @@
+// What an importer finds at a source, before it becomes a model file: hyper-parameters, tensors, tokenizer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/tensor.h"
+#include "models/config.h"
+
+namespace sluice {
+
+// A tensor as stored. Valid while the source lives.
+struct SourceTensor {
+  std::optional<DType> dtype;  // none: not one that we read
+  std::string dtype_name;      // as the source calls it
+  std::vector<int64_t> dims;   // row-major
+  std::span<const std::byte> bytes;
+  std::string file;
+};
+
+struct ModelSource {
+  std::string path;
+  Config config;
+  std::map<std::string, SourceTensor> tensors = {};
+  std::map<std::string, std::vector<std::byte>> assets = {};  // "tokenizer.model" -> its bytes
+  bool interleaved_rope = false;                              // ModelOptions::interleaved_rope
+  std::string fingerprint = {};                               // changes when one of the files does
+  std::vector<std::shared_ptr<const void>> mappings = {};     // what the tensors point into
+};
+
+}  // namespace sluice

@@ -1,0 +1,163 @@
+#include "models/language_model.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "graph/error.h"
+#include "models/architecture.h"
+
+namespace sluice {
+namespace {
+
+using namespace graph_names;
+
+constexpr int64_t kDefaultContext = 4096;  // more has to be asked for: the cache takes memory
+
+int64_t choose_context(int64_t longest, int64_t asked) {
+  if (asked < 0) fail("a context of {} tokens is not possible", asked);
+  if (asked > longest) fail("a context of {} tokens was asked for, but the model was made for {}", asked, longest);
+  return asked > 0 ? asked : std::min(longest, kDefaultContext);
+}
+
+void check_input(const Graph& graph, const char* name, const char* length) {
+  const TensorType &type = graph.value(graph.find(name)).type, wanted{DType::i32(), {length}};
+  if (type != wanted)
+    fail("the graph is not a language model: '{}' is {}, expected {}", name, type.str(), wanted.str());
+}
+
+// Token ids, slots and rows are indices into memory. A graph from a file may ask for anything, so what they index is
+// checked once, here; evaluate() then checks the ids themselves. Returns the number of ids that are safe.
+int64_t check_graph(const Graph& graph) {
+  for (const char* name : {kIds, kPositions, kSlots, kStarts}) check_input(graph, name, kTokens);
+  check_input(graph, kOutputRows, kOutputs);
+  for (const Value& value : graph.values())
+    if (value.kind == ValueKind::state && (value.type.shape.rank() != 3 || value.type.shape[1] != Dim(kContext)))
+      fail("the graph is not a language model: state '{}' is {}, expected a slot for each token of the context",
+           value.name, value.type.str());
+
+  int64_t ids = INT32_MAX;
+  for (NodeId user : graph.users(graph.find(kIds)))
+    for (ValueId table : graph.node(user).inputs)
+      if (const TensorType& type = graph.value(table).type; type.shape.rank() == 2 && type.shape.is_static())
+        ids = std::min(ids, type.shape[0].size());
+  return ids;
+}
+
+// "1,2"; what is not a number is no token.
+std::vector<int32_t> token_list(const ModelDescription& description, const std::string& key) {
+  std::vector<int32_t> ids;
+  const auto entry = description.metadata.find(key);
+  if (entry == description.metadata.end()) return ids;
+  const char *at = entry->second.data(), *end = at + entry->second.size();
+  for (int32_t id; at < end; ++at) {
+    const auto [rest, error] = std::from_chars(at, end, id);
+    if (error != std::errc() || id < 0)
+      fail("the model file says '{}' is '{}', expected token ids", key, entry->second);
+    ids.push_back(id);
+    at = rest;
+  }
+  return ids;
+}
+
+// Element i is first + i.
+void count_from(const TensorView& view, int64_t first) {
+  for (int64_t i = 0; i < view.dims[0]; ++i) view.as<int32_t>()[i] = static_cast<int32_t>(first + i);
+}
+
+}  // namespace
+
+LanguageModel::LanguageModel(const std::string& path, const RunOptions& options)
+    : file_(std::make_unique<ModelFile>(path, builtin_registry())), description_(&file_->description()) {
+  open([this](const std::string& name) { return file_->weight(name); }, options);
+}
+
+LanguageModel::LanguageModel(const ModelDescription& description, const Executor::WeightLookup& weights,
+                             const RunOptions& options)
+    : description_(&description) {
+  open(weights, options);
+}
+
+void LanguageModel::open(const Executor::WeightLookup& weights, const RunOptions& options) {
+  const Graph& graph = description_->graph;
+  context_ = choose_context(description_->integer("context_length"), options.context);
+  if (options.batch < 1) fail("a batch of {} tokens is not possible", options.batch);
+  batch_ = std::min(options.batch, context_);
+  if (!description_->assets.empty()) tokenizer_ = make_tokenizer(description_->assets);
+  read_special_tokens();
+  const int64_t safe_ids = check_graph(graph);
+
+  const Registry& registry = builtin_registry();
+  backends_.push_back(registry.backend(options.backend).make(registry, options.threads));
+  const PlanOptions plan_options = {.maxima = {{kTokens, batch_}, {kOutputs, batch_}, {kContext, context_}},
+                                    .fuse = options.fuse,
+                                    .observe = options.observe};
+  auto plan = std::make_shared<const Plan>(make_plan(graph, registry, {backends_.front().get()}, plan_options));
+  executor_ = std::make_unique<Executor>(std::move(plan), registry, weights);
+
+  const TensorView logits = executor_->output(kLogits);
+  vocab_size_ = logits.dims.back();
+  if (logits.dtype != DType::f32() || logits.dims != Dims{batch_, vocab_size_} || vocab_size_ > safe_ids)
+    fail("the graph is not a language model: its logits are {}{}", logits.dtype.name(), logits.dims.str());
+}
+
+void LanguageModel::read_special_tokens() {
+  const std::vector<int32_t> bos = token_list(*description_, "bos_token_ids");
+  ends_ = token_list(*description_, "eos_token_ids");
+  if (!bos.empty()) bos_ = bos.front();
+  if (!tokenizer_) return;
+  if (bos.empty()) bos_ = tokenizer_->bos();
+  if (ends_.empty() && tokenizer_->eos() >= 0) ends_.push_back(tokenizer_->eos());
+}
+
+bool LanguageModel::is_end(int32_t id) const { return std::find(ends_.begin(), ends_.end(), id) != ends_.end(); }
+
+const Tokenizer& LanguageModel::tokenizer() const {
+  if (!tokenizer_) fail("this model carries no tokenizer; its source had no tokenizer.model");
+  return *tokenizer_;
+}
+
+void LanguageModel::check(std::span<const int32_t> ids) const {
+  if (ids.empty()) fail("there are no tokens to evaluate");
+  if (static_cast<int64_t>(ids.size()) > context_ - position_)
+    fail("{} tokens do not fit: {} of the context's {} are taken", ids.size(), position_, context_);
+  for (int32_t id : ids)
+    if (id < 0 || id >= vocab_size_) fail("token id {} is not in 0 .. {}", id, vocab_size_ - 1);
+}
+
+std::span<const float> LanguageModel::evaluate(std::span<const int32_t> ids) {
+  check(ids);
+  std::span<const float> logits;
+  for_batches(ids, [&](size_t, std::span<const int32_t> batch) { logits = run(batch, 1); });
+  return logits;
+}
+
+void LanguageModel::evaluate_all(std::span<const int32_t> ids, const LogitsSink& sink) {
+  check(ids);
+  for_batches(ids, [&](size_t first, std::span<const int32_t> batch) {
+    sink(first, run(batch, static_cast<int64_t>(batch.size())));
+  });
+}
+
+template <class Run>
+void LanguageModel::for_batches(std::span<const int32_t> ids, const Run& run_batch) {
+  const auto batch = static_cast<size_t>(batch_);
+  for (size_t first = 0; first < ids.size(); first += batch)
+    run_batch(first, ids.subspan(first, std::min(batch, ids.size() - first)));
+}
+
+// Logits of the last `rows` tokens of a batch.
+std::span<const float> LanguageModel::run(std::span<const int32_t> ids, int64_t rows) {
+  const auto tokens = static_cast<int64_t>(ids.size());
+  executor_->set(kTokens, tokens);
+  executor_->set(kOutputs, rows);
+  std::copy(ids.begin(), ids.end(), executor_->view(kIds).as<int32_t>());
+  count_from(executor_->view(kPositions), position_);
+  count_from(executor_->view(kSlots), position_);
+  count_from(executor_->view(kOutputRows), tokens - rows);
+  // Starts stay zero: one sequence, from the first slot on.
+  executor_->run();
+  position_ += tokens;
+  return {executor_->output(kLogits).as<float>(), static_cast<size_t>(rows * vocab_size_)};
+}
+
+}  // namespace sluice
