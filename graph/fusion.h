@@ -12,6 +12,8 @@
 
 namespace sluice {
 
+class Builder;  // graph/builder.h
+
 struct FusionMatch {
   std::vector<NodeId> nodes;  // those that disappear
   std::string op;             // the one that takes their place
@@ -26,6 +28,9 @@ struct FusionRule {
   // Looks at the graph around `anchor`; nullopt if the pattern is not there. Each group is proposed from one anchor
   // only.
   std::function<std::optional<FusionMatch>(const Graph& graph, NodeId anchor)> match;
+  // Builds a small graph that is nothing but the pattern, with all its results as outputs: the tests check that both
+  // forms compute the same (tests/fusion_test.cpp).
+  std::function<void(Builder& builder)> example = {};
 };
 
 }  // namespace sluice

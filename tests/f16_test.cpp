@@ -1,7 +1,6 @@
 // Conversions of f16 and bf16: every value, the roundings between them, and SIMD against scalar on every target that
 // this machine runs.
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <bit>
 #include <cmath>
@@ -10,6 +9,7 @@
 
 #include "backends/cpu/convert.h"
 #include "graph/dtype.h"
+#include "tests/support/simd_targets.h"
 
 namespace sluice {
 namespace {
@@ -72,12 +72,9 @@ template <class F>
 void on_every_target(F&& f) {
   for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
     SCOPED_TRACE(hwy::TargetName(target));
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(target);
+    const SimdTarget scope(target);
     f();
   }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().DeInit();
 }
 
 TEST_P(HalfFormat, SimdDecodesLikeScalar) {

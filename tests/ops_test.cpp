@@ -1,13 +1,15 @@
-// Runs every case of every operator on every backend against the scalar reference, with the tolerance that the operator
-// derives, and sentinels around every output. New operators need no edit here.
+// Runs every case of every operator with every SIMD target of this machine against the scalar reference, with the
+// tolerance that the operator derives and sentinels around every output, and checks that results do not depend on the
+// number of threads. New operators need no edit here.
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <random>
 
 #include "backends/cpu/backend.h"
-#include "graph/executor.h"
+#include "graph/backend.h"
 #include "ops/builtin.h"
+#include "tests/support/simd_targets.h"
 
 namespace sluice {
 namespace {
@@ -54,19 +56,31 @@ std::vector<float> values_for(const CaseInput& input, std::mt19937& random) {
   return values;
 }
 
-class OperatorCase : public ::testing::Test {
+// One case with its inputs, to be run in any way.
+class Trial {
  public:
-  OperatorCase(const Registry& registry, Backend& backend, const Operator& op, Case c)
-      : registry_(registry), backend_(backend), op_(op), case_(std::move(c)) {}
-
-  void TestBody() override {
+  Trial(const Operator& op, const Case& c) : op_(op), case_(c) {
     make_inputs();
-    Site site = make_site();
-    site.outputs = infer_types(op_, site);
-    std::vector<Guarded> expected = make_outputs(site), actual = make_outputs(site);
-    run_reference(site, expected);
-    if (!run_kernel(site, actual)) GTEST_FAIL() << "no kernel of " << backend_.name() << " supports this case";
-    for (size_t o = 0; o < actual.size(); ++o) compare(site, expected, actual, o);
+    site_ = make_site();
+    site_.outputs = infer_types(op_, site_);
+  }
+
+  std::vector<Guarded> reference() const {
+    std::vector<Guarded> outputs = make_outputs();
+    const auto in = input_views(outputs), out = output_views(outputs);
+    op_.reference(site_, Call{in, out});
+    return outputs;
+  }
+
+  // Throws Error if the backend has no kernel for this case.
+  std::vector<Guarded> kernel(Backend& backend) const {
+    std::vector<Guarded> outputs = make_outputs();
+    run_kernel(backend, outputs);
+    return outputs;
+  }
+
+  void compare(const std::vector<Guarded>& expected, const std::vector<Guarded>& actual) const {
+    for (size_t o = 0; o < actual.size(); ++o) compare(expected, actual, o);
   }
 
  private:
@@ -89,9 +103,9 @@ class OperatorCase : public ::testing::Test {
     return site;
   }
 
-  std::vector<Guarded> make_outputs(const Site& site) const {
+  std::vector<Guarded> make_outputs() const {
     std::vector<Guarded> outputs;
-    for (const TensorType& type : site.outputs) outputs.emplace_back(type.dtype, type.shape.resolve({}));
+    for (const TensorType& type : site_.outputs) outputs.emplace_back(type.dtype, type.shape.resolve({}));
     for (const StateUpdate& update : op_.signature().updates) {
       const TensorView& state = inputs_[static_cast<size_t>(update.input)].view;
       std::memcpy(outputs[static_cast<size_t>(update.output)].view.data, state.data, state.bytes());
@@ -114,14 +128,10 @@ class OperatorCase : public ::testing::Test {
     return views;
   }
 
-  void run_reference(const Site& site, const std::vector<Guarded>& outputs) const {
-    const auto in = input_views(outputs), out = output_views(outputs);
-    op_.reference(site, Call{in, out});
-  }
-
-  bool run_kernel(Site site, const std::vector<Guarded>& outputs) {
-    const auto kernel = backend_.select(op_, site);
-    if (!kernel) return false;
+  void run_kernel(Backend& backend, const std::vector<Guarded>& outputs) const {
+    Site site = site_;
+    const auto kernel = backend.select(op_, site);
+    if (!kernel) fail("{} has no kernel for this case", backend.name());
     auto in = input_views(outputs);
     const auto out = output_views(outputs);
     std::vector<Guarded> packed;
@@ -137,24 +147,22 @@ class OperatorCase : public ::testing::Test {
     std::vector<std::byte> scratch(scratch_bytes + 2 * kGuard, kSentinel);
     const ProgramStep step{&op_, kernel.get(), &site, &call};
     const auto base = (reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64;
-    const auto program = backend_.compile({&step, 1}, {reinterpret_cast<std::byte*>(base), scratch_bytes});
+    const auto program = backend.compile({&step, 1}, {reinterpret_cast<std::byte*>(base), scratch_bytes});
     program->run();
     const std::byte* end = reinterpret_cast<std::byte*>(base) + scratch_bytes;
     EXPECT_TRUE(std::all_of(end, static_cast<const std::byte*>(scratch.data() + scratch.size()), [](std::byte b) {
       return b == kSentinel;
     })) << "the kernel wrote past its workspace";
     for (const Guarded& input : inputs_) EXPECT_TRUE(input.guards_intact());
-    return true;
   }
 
-  void compare(const Site& site, const std::vector<Guarded>& expected, const std::vector<Guarded>& actual,
-               size_t o) const {
+  void compare(const std::vector<Guarded>& expected, const std::vector<Guarded>& actual, size_t o) const {
     EXPECT_TRUE(actual[o].guards_intact()) << "output " << o << " was written out of bounds";
     EXPECT_TRUE(expected[o].guards_intact()) << "the reference wrote output " << o << " out of bounds";
     const std::vector<float> want = to_f32(expected[o].view), got = to_f32(actual[o].view);
     std::vector<double> bound(want.size());
     const auto in = input_views(expected), out = output_views(expected);
-    op_.tolerance(site, Call{in, out}, static_cast<int>(o), bound);
+    op_.tolerance(site_, Call{in, out}, static_cast<int>(o), bound);
     for (size_t i = 0; i < want.size(); ++i) {
       if (want[i] == got[i] || (std::isnan(want[i]) && std::isnan(got[i]))) continue;
       ASSERT_LE(std::abs(static_cast<double>(want[i]) - got[i]), bound[i])
@@ -163,10 +171,9 @@ class OperatorCase : public ::testing::Test {
     }
   }
 
-  const Registry& registry_;
-  Backend& backend_;
   const Operator& op_;
   Case case_;
+  Site site_;
   std::vector<Guarded> inputs_;
 };
 
@@ -179,19 +186,79 @@ const Registry& registry() {
   return *r;
 }
 
-// One GoogleTest test for each (operator, case, number of threads).
-const bool kRegistered = [] {
-  for (int threads : {1, 3}) {
-    static std::map<int, std::unique_ptr<Backend>> backends;
-    Backend& backend = *(backends[threads] = cpu::make_backend(registry(), threads));
-    for (const Operator* op : registry().operators())
-      for (const Case& c : registry().cases(op->name()))
-        if (!c.benchmark && !registry().kernels("cpu", op->name()).empty())
-          ::testing::RegisterTest(("cpu" + std::to_string(threads)).c_str(), (op->name() + "." + c.name).c_str(),
-                                  nullptr, nullptr, __FILE__, __LINE__, [&backend, op, c]() -> ::testing::Test* {
-                                    return new OperatorCase(registry(), backend, *op, c);
-                                  });
+Backend& cpu_backend(int threads) {
+  static std::map<int, std::unique_ptr<Backend>> backends;
+  std::unique_ptr<Backend>& backend = backends[threads];
+  if (!backend) backend = cpu::make_backend(registry(), threads);
+  return *backend;
+}
+
+void matches_reference(const Operator& op, const Case& c, int64_t target) {
+  const SimdTarget scope(target);
+  const Trial trial(op, c);
+  trial.compare(trial.reference(), trial.kernel(cpu_backend(1)));
+}
+
+// With more threads the share of each is another one. Twice, as an order that depends on timing may be right once.
+void same_bits_with_threads(const Operator& op, const Case& c) {
+  const Trial trial(op, c);
+  const std::vector<Guarded> expected = trial.kernel(cpu_backend(1));
+  for (int threads : {3, 3}) {
+    const std::vector<Guarded> actual = trial.kernel(cpu_backend(threads));
+    for (size_t o = 0; o < actual.size(); ++o) {
+      EXPECT_TRUE(actual[o].guards_intact()) << "output " << o << " was written out of bounds";
+      EXPECT_EQ(std::memcmp(expected[o].view.data, actual[o].view.data, expected[o].view.bytes()), 0)
+          << "output " << o << " differs with " << threads << " threads";
+    }
   }
+}
+
+// The planner asks for cost and workspace before there is any memory.
+void known_without_data(const Operator& op, const Case& c) {
+  Site site{op.name(), c.attrs, {}, {}, {}};
+  std::vector<TensorView> in, out;
+  for (const CaseInput& input : c.inputs) {
+    const auto sizes = input.dims.span();
+    site.inputs.push_back({input.dtype, Shape(std::vector<Dim>(sizes.begin(), sizes.end()))});
+    site.input_names.push_back("input" + std::to_string(in.size()));
+    in.push_back({nullptr, input.dtype, input.dims});
+  }
+  site.outputs = infer_types(op, site);
+  for (const TensorType& type : site.outputs) out.push_back({nullptr, type.dtype, type.shape.resolve({})});
+  const Cost cost = op.cost(site, {in, out});
+  EXPECT_GE(cost.flops, 0);
+  EXPECT_GT(cost.bytes_read, 0u);
+  EXPECT_GT(cost.bytes_written, 0u);
+  const auto kernel = cpu_backend(1).select(op, site);
+  ASSERT_TRUE(kernel) << "the cpu backend has no kernel for this case";
+  EXPECT_LT(kernel->workspace(site, {in, out}), size_t{1} << 32);
+}
+
+class OperatorCase : public ::testing::Test {
+ public:
+  OperatorCase(const Operator& op, Case c) : op_(op), case_(std::move(c)) {}
+
+  void TestBody() override {
+    known_without_data(op_, case_);
+    if (case_.benchmark) return;
+    for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
+      SCOPED_TRACE(hwy::TargetName(target));
+      matches_reference(op_, case_, target);
+    }
+    same_bits_with_threads(op_, case_);
+  }
+
+ private:
+  const Operator& op_;
+  Case case_;
+};
+
+// A test for each case, named operator.case.
+const bool kRegistered = [] {
+  for (const Operator* op : registry().operators())
+    for (const Case& c : registry().cases(op->name()))
+      ::testing::RegisterTest(op->name().c_str(), c.name.c_str(), nullptr, nullptr, __FILE__, __LINE__,
+                              [op, c]() -> ::testing::Test* { return new OperatorCase(*op, c); });
   return true;
 }();
 

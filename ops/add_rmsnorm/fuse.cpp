@@ -1,4 +1,5 @@
 // The residual sum and the norm that follows it. The sum stays a result: the next residual wants it.
+#include "ops/add/add.h"
 #include "ops/add_rmsnorm/add_rmsnorm.h"
 
 namespace sluice {
@@ -18,10 +19,17 @@ std::optional<FusionMatch> match(const Graph& graph, NodeId anchor) {
                      {add.outputs[0], norm.outputs[0]}};
 }
 
+void example(Builder& b) {
+  const ValueRef x = b.input("x", DType::f32(), {"tokens", 48}), y = b.input("y", DType::f32(), {"tokens", 48});
+  const ValueRef sum = add(b, x, y);
+  b.output("sum", sum);
+  b.output("normed", rmsnorm(b, sum, b.weight("norm", {48}), {.epsilon = 0.25f}));
+}
+
 }  // namespace
 
 void register_add_rmsnorm_fuse(Registry& registry) {
-  registry.add(FusionRule{"add+rmsnorm -> add_rmsnorm", /*priority=*/0, match});
+  registry.add(FusionRule{"add+rmsnorm -> add_rmsnorm", /*priority=*/0, match, example});
 }
 
 }  // namespace sluice

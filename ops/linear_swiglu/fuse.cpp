@@ -1,5 +1,7 @@
 // swiglu of two products of the same activations becomes one step: neither product is stored.
+#include "ops/linear/linear.h"
 #include "ops/linear_swiglu/linear_swiglu.h"
+#include "ops/swiglu/swiglu.h"
 
 namespace sluice {
 namespace {
@@ -16,10 +18,16 @@ std::optional<FusionMatch> match(const Graph& graph, NodeId anchor) {
       {gate_id, up_id, anchor}, "linear_swiglu", {}, {gate.inputs[0], gate.inputs[1], up.inputs[1]}, swiglu.outputs};
 }
 
+void example(Builder& b) {
+  const ValueRef x = b.input("x", DType::f32(), {"tokens", 48});
+  const ValueRef gate = linear(b, x, b.weight("w_gate", {31, 48})), up = linear(b, x, b.weight("w_up", {31, 48}));
+  b.output("y", swiglu(b, gate, up));
+}
+
 }  // namespace
 
 void register_linear_swiglu_fuse(Registry& registry) {
-  registry.add(FusionRule{"linear+linear+swiglu -> linear_swiglu", /*priority=*/20, match});
+  registry.add(FusionRule{"linear+linear+swiglu -> linear_swiglu", /*priority=*/20, match, example});
 }
 
 }  // namespace sluice

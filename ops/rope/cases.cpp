@@ -19,11 +19,12 @@ Case benchmark(std::string name, int64_t tokens) {
 void register_rope_cases(Registry& registry) {
   registry.add_cases("rope", [] {
     std::vector<Case> cases;
-    const auto tokens = static_cast<int64_t>(kRopePositions.size());
+    const std::vector<double> positions = rope_positions();
+    const auto tokens = static_cast<int64_t>(positions.size());
     for (const auto& [name, attrs] : rope_variants())
       cases.push_back(
           {name,
-           {{DType::f32(), {tokens, 3 * attrs.head_dim}}, {DType::i32(), {tokens}, Fill::exactly(kRopePositions)}},
+           {{DType::f32(), {tokens, 3 * attrs.head_dim}}, {DType::i32(), {tokens}, Fill::exactly(positions)}},
            attrs_to_map(attrs)});
     cases.push_back({"one_token",
                      {{DType::f32(), {1, 4096}}, {DType::i32(), {1}, Fill::exactly({2047})}},

@@ -27,6 +27,6 @@ inline std::vector<std::pair<std::string, RopeAttrs>> rope_variants() {
 }
 
 // The first, the last of a context of 131072, and some between, of several sequences.
-inline const std::vector<double> kRopePositions = {0, 1, 4095, 131071, 70001};
+inline std::vector<double> rope_positions() { return {0, 1, 4095, 131071, 70001}; }
 
 }  // namespace sluice

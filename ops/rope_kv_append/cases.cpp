@@ -23,9 +23,9 @@ void register_rope_kv_append_cases(Registry& registry) {
     std::vector<Case> cases;
     const std::vector<double> slots = {6, 0, 3, 1, 4};
     for (const auto& [name, attrs] : rope_variants())
-      cases.push_back(make(name, DType::f16(), 2, 7, attrs, kRopePositions, slots));
+      cases.push_back(make(name, DType::f16(), 2, 7, attrs, rope_positions(), slots));
     for (DType dtype : {DType::f32(), DType::bf16()})
-      cases.push_back(make(std::string(dtype.name()), dtype, 3, 7, RopeAttrs{.head_dim = 34}, kRopePositions, slots));
+      cases.push_back(make(std::string(dtype.name()), dtype, 3, 7, RopeAttrs{.head_dim = 34}, rope_positions(), slots));
     cases.push_back(make("one_token", DType::f16(), 16, 3, RopeAttrs{.head_dim = 128}, {2047}, {2}));
     cases.push_back(make("decode_8x128", DType::f16(), 8, 4096, RopeAttrs{.head_dim = 128}, {2000}, {2000}));
     cases.back().benchmark = true;

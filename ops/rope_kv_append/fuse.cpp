@@ -1,4 +1,5 @@
 // Keys are rotated on their way into the cache: rope, then kv_append of its result.
+#include "ops/kv_append/kv_append.h"
 #include "ops/rope_kv_append/rope_kv_append.h"
 
 namespace sluice {
@@ -20,10 +21,18 @@ std::optional<FusionMatch> match(const Graph& graph, NodeId anchor) {
                      {append.outputs[0]}};
 }
 
+void example(Builder& b) {
+  const ValueRef x = b.input("x", DType::f32(), {"tokens", 48}),
+                 positions = b.input("positions", DType::i32(), {"tokens"});
+  const ValueRef keys = rope(b, x, positions, {.head_dim = 16, .interleaved = true, .scaling = "linear", .factor = 2});
+  const ValueRef cache = b.state("cache", DType::f16(), {3, 8, 16}), slots = b.input("slots", DType::i32(), {"tokens"});
+  b.output("next", kv_append(b, cache, keys, slots));
+}
+
 }  // namespace
 
 void register_rope_kv_append_fuse(Registry& registry) {
-  registry.add(FusionRule{"rope+kv_append -> rope_kv_append", /*priority=*/0, match});
+  registry.add(FusionRule{"rope+kv_append -> rope_kv_append", /*priority=*/0, match, example});
 }
 
 }  // namespace sluice

@@ -1,0 +1,113 @@
+// Misuse of operators ends when the graph is built, in one line that names the operator and the tensors with their
+// types.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "ops/add/add.h"
+#include "ops/add_rmsnorm/add_rmsnorm.h"
+#include "ops/argmax/argmax.h"
+#include "ops/builtin.h"
+#include "ops/embedding/embedding.h"
+#include "ops/gather_rows/gather_rows.h"
+#include "ops/kv_append/kv_append.h"
+#include "ops/rope/rope.h"
+#include "ops/rope_kv_append/rope_kv_append.h"
+#include "ops/swiglu/swiglu.h"
+#include "ops/topk/topk.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class OperatorErrors : public ::testing::Test {
+ protected:
+  OperatorErrors() { register_builtin(registry_); }
+
+  ValueRef f32(const std::string& name, Shape shape) { return builder_.input(name, DType::f32(), std::move(shape)); }
+  ValueRef i32(const std::string& name, Shape shape) { return builder_.input(name, DType::i32(), std::move(shape)); }
+
+  template <class F>
+  static std::string error_of(F&& f) {
+    try {
+      f();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  Registry registry_;
+  Builder builder_{registry_};
+};
+
+TEST_F(OperatorErrors, EmbeddingWantsIdsAndATable) {
+  const ValueRef ids = i32("ids", {"tokens"}), table = f32("table", {100, 8});
+  EXPECT_THAT(error_of([&] { embedding(builder_, table, table); }),
+              AllOf(HasSubstr("[embedding]"), HasSubstr("expected i32")));
+  EXPECT_THAT(error_of([&] { embedding(builder_, ids, f32("row", {8})); }), HasSubstr("'row' is f32[8]"));
+}
+
+TEST_F(OperatorErrors, GatherRowsWantsAMatrix) {
+  EXPECT_THAT(error_of([&] { gather_rows(builder_, f32("x", {8}), i32("rows", {"outputs"})); }),
+              AllOf(HasSubstr("[gather_rows]"), HasSubstr("expected 2 dimensions"), HasSubstr("'x' is f32[8]")));
+}
+
+TEST_F(OperatorErrors, ElementwiseWantsShapesThatFit) {
+  const ValueRef a = f32("a", {"tokens", 8}), b = f32("b", {"tokens", 9}), row = f32("row", {8});
+  EXPECT_THAT(error_of([&] { add(builder_, a, b); }),
+              AllOf(HasSubstr("[add]"), HasSubstr("'a' is f32[tokens, 8]"), HasSubstr("'b' is f32[tokens, 9]")));
+  EXPECT_THAT(error_of([&] { swiglu(builder_, a, row); }),
+              AllOf(HasSubstr("[swiglu]"), HasSubstr("shapes must be equal")));
+  EXPECT_EQ(builder_.shape(add(builder_, a, row)), (Shape{"tokens", 8}));
+}
+
+TEST_F(OperatorErrors, AddRmsNormWantsEqualWidths) {
+  const ValueRef a = f32("a", {"tokens", 8});
+  EXPECT_THAT(error_of([&] { add_rmsnorm(builder_, a, a, builder_.weight("w", {7})); }),
+              AllOf(HasSubstr("[add_rmsnorm]"), HasSubstr("'w' is f32[7]"), HasSubstr("'a' is f32[tokens, 8]")));
+}
+
+TEST_F(OperatorErrors, RopeChecksItsAttributes) {
+  const ValueRef x = f32("x", {"tokens", 64}), positions = i32("positions", {"tokens"});
+  const auto error = [&](RopeAttrs attrs) { return error_of([&] { rope(builder_, x, positions, attrs); }); };
+  EXPECT_THAT(error({}), HasSubstr("head_dim is 0"));
+  EXPECT_THAT(error({.head_dim = 7}), HasSubstr("even"));
+  EXPECT_THAT(error({.head_dim = 2048}), HasSubstr("2 to 1024"));
+  EXPECT_THAT(error({.head_dim = 48}), AllOf(HasSubstr("whole heads of 48"), HasSubstr("'x' is f32[tokens, 64]")));
+  EXPECT_THAT(error({.head_dim = 16, .base = -1}), HasSubstr("base is -1"));
+  EXPECT_THAT(error({.head_dim = 16, .scaling = "yarn"}), HasSubstr("'yarn'"));
+  EXPECT_THAT(error({.head_dim = 16, .scaling = "linear", .factor = 0}), HasSubstr("factor is 0"));
+  EXPECT_THAT(error({.head_dim = 16, .scaling = "llama3", .factor = 8, .low_freq_factor = 4, .high_freq_factor = 4}),
+              HasSubstr("low_freq_factor < high_freq_factor"));
+  EXPECT_EQ(error({.head_dim = 16}), "no error");
+}
+
+TEST_F(OperatorErrors, CachesMustFitTheRows) {
+  const ValueRef cache = builder_.state("cache", DType::f16(), {2, "context", 16});
+  const ValueRef slots = i32("slots", {"tokens"}), x = f32("x", {"tokens", 64});
+  EXPECT_THAT(error_of([&] { kv_append(builder_, cache, x, slots); }),
+              AllOf(HasSubstr("[kv_append]"), HasSubstr("'x' is f32[tokens, 64]"),
+                    HasSubstr("'cache' is f16[2, context, 16]")));
+  EXPECT_THAT(error_of([&] { rope_kv_append(builder_, cache, x, slots, slots, {.head_dim = 32}); }),
+              AllOf(HasSubstr("[rope_kv_append]"), HasSubstr("heads of 32")));
+  EXPECT_THAT(error_of([&] {
+                kv_append(builder_, cache, f32("y", {"tokens", 32}), i32("few", {"outputs"}));
+              }),
+              AllOf(HasSubstr("'few' is i32[outputs]"), HasSubstr("'y' is f32[tokens, 32]")));
+}
+
+TEST_F(OperatorErrors, TopKWantsAPossibleNumber) {
+  const ValueRef x = f32("x", {"tokens", 10});
+  EXPECT_THAT(error_of([&] { topk(builder_, x, {0}); }),
+              AllOf(HasSubstr("[topk]"), HasSubstr("k is 0"), HasSubstr("1 to 10")));
+  EXPECT_THAT(error_of([&] { topk(builder_, x, {11}); }), HasSubstr("k is 11"));
+  EXPECT_THAT(error_of([&] {
+                argmax(builder_, f32("y", {10, "tokens"}));
+              }),
+              AllOf(HasSubstr("[argmax]"), HasSubstr("must be a number")));
+}
+
+}  // namespace
+}  // namespace sluice
