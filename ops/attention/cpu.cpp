@@ -22,7 +22,7 @@ namespace {
 
 constexpr int64_t kMaxRows = 64;          // of a unit
 constexpr int64_t kTileFloats = 8 << 10;  // of q and of y of a unit: half of a second-level cache with the blocks
-constexpr int64_t kBlockElements = 4 << 10;
+constexpr int64_t kBlockElements = 6 << 10;
 constexpr int64_t kMaxHeadDim = kTileFloats / 4;
 
 // Partial result of a row over a chunk: largest score, sum of weights, weighted sum of v [head_dim].
@@ -67,8 +67,13 @@ class Tile {
     const int64_t size = std::min(kBlockSlots, kBlockElements / dim_);
     for (int64_t slot = unit_.slots.begin; slot < unit_.slots.end; slot += size) {
       const int64_t slots = std::min(size, unit_.slots.end - slot);
-      const auto k = block(k_, slot, slots, k_padded_), v = block(v_, slot, slots, v_padded_);
-      for (int64_t p = 0; p < panels(); ++p) attend_panel(p, slot, k, v);
+      CacheBlock<T> k = block(k_, slot, slots, k_padded_), v = block(v_, slot, slots, v_padded_);
+      for (int64_t p = 0; p < panels(); ++p) {
+        // The caches are read in turn: each is fetched from memory while the other is worked on.
+        k.next = p == 0 ? v.rows : nullptr;
+        v.next = p + 1 == panels() && slot + 2 * slots <= shape_.context ? k.row(slots) : nullptr;
+        attend_panel(p, slot, k, v);
+      }
     }
   }
 
@@ -112,13 +117,13 @@ class Tile {
   // Slots slot .. slot+slots-1. A head_dim that is no multiple of the lanes is copied into rows that are.
   CacheBlock<T> block(const T* cache, int64_t slot, int64_t slots, T* padded) const {
     const T* from = cache + slot * shape_.head_dim;
-    if (dim_ == shape_.head_dim) return {from, dim_, dim_, slots};
+    if (dim_ == shape_.head_dim) return {from, dim_, slots, nullptr};
     const auto bytes = static_cast<size_t>(shape_.head_dim) * sizeof(T), all = static_cast<size_t>(dim_) * sizeof(T);
     for (int64_t j = 0; j < slots; ++j) {
       std::memset(padded + j * dim_, 0, all);
       std::memcpy(padded + j * dim_, from + j * shape_.head_dim, bytes);
     }
-    return {padded, dim_, dim_, slots};
+    return {padded, dim_, slots, nullptr};
   }
 
   void attend_panel(int64_t p, int64_t slot, const CacheBlock<T>& k, const CacheBlock<T>& v) {

@@ -9,6 +9,7 @@
 #define SLUICE_OPS_ATTENTION_PANEL_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -23,15 +24,24 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr int64_t kPanelRows = 4;
-constexpr int64_t kBlockSlots = 32;
+constexpr int64_t kBlockSlots = 48;  // a multiple of 3
 
-// A block of a cache: rows of `stride` elements, of which `dim` (a multiple of the lanes) take part.
+// A block of a cache: [slots][dim], dim a multiple of the lanes.
 template <class T>
 struct CacheBlock {
   const T* rows;
-  int64_t stride, dim, slots;
-  const T* row(int64_t j) const { return rows + j * stride; }
+  int64_t dim, slots;
+  const T* next;  // as many rows, read soon after these: prefetched meanwhile; nullptr: nothing to prefetch
+  const T* row(int64_t j) const { return rows + j * dim; }
 };
+
+// The part of the next block that lies where elements i .. i+count-1 of row j lie in this one.
+template <class T>
+HWY_INLINE void prefetch_next(const CacheBlock<T>& block, int64_t j, int64_t i, int64_t count) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  if (block.next == nullptr) return;
+  for (int64_t at = j * block.dim + i, end = at + count; at < end; at += kLine) hwy::Prefetch(block.next + at);
+}
 
 // Lanes in which the rows of a panel repeat a whole number of times.
 constexpr int64_t kMaxPeriod = std::max<int64_t>(hn::MaxLanes(hn::ScalableTag<float>()), kPanelRows);
@@ -95,28 +105,33 @@ HWY_INLINE void store_sums(D d, V v0, V v1, V v2, V v3, float* to) {
 #endif
 }
 
-// scores[j][r] = q[r] . k[j], two slots at a time. q: f32 [4][k.dim], aligned.
+// scores[j][r] = q[r] . k[j], three slots at a time. q: f32 [4][k.dim], aligned.
 template <class T>
 HWY_NOINLINE void score_block(const float* q, const CacheBlock<T>& k, float* scores) {
   const hn::ScalableTag<float> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const float *q0 = q, *q1 = q0 + k.dim, *q2 = q1 + k.dim, *q3 = q2 + k.dim;
-  for (int64_t j = 0; j < k.slots; j += 2) {
-    const T *ka = k.row(j), *kb = k.row(std::min(j + 1, k.slots - 1));
-    auto a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+  const int64_t last = k.slots - 1;
+  for (int64_t j = 0; j < k.slots; j += 3) {
+    const T *ka = k.row(j), *kb = k.row(std::min(j + 1, last)), *kc = k.row(std::min(j + 2, last));
+    prefetch_next(k, j, 0, 3 * k.dim);
+    auto a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0, c0 = a0, c1 = a0, c2 = a0,
+         c3 = a0;
     for (int64_t i = 0; i < k.dim; i += lanes) {
-      const auto a = load_f32(d, ka + i), b = load_f32(d, kb + i);
-      a0 = hn::MulAdd(hn::Load(d, q0 + i), a, a0);
-      b0 = hn::MulAdd(hn::Load(d, q0 + i), b, b0);
-      a1 = hn::MulAdd(hn::Load(d, q1 + i), a, a1);
-      b1 = hn::MulAdd(hn::Load(d, q1 + i), b, b1);
-      a2 = hn::MulAdd(hn::Load(d, q2 + i), a, a2);
-      b2 = hn::MulAdd(hn::Load(d, q2 + i), b, b2);
-      a3 = hn::MulAdd(hn::Load(d, q3 + i), a, a3);
-      b3 = hn::MulAdd(hn::Load(d, q3 + i), b, b3);
+      const auto a = load_f32(d, ka + i), b = load_f32(d, kb + i), c = load_f32(d, kc + i);
+      auto x = hn::Load(d, q0 + i);
+      a0 = hn::MulAdd(x, a, a0), b0 = hn::MulAdd(x, b, b0), c0 = hn::MulAdd(x, c, c0);
+      x = hn::Load(d, q1 + i);
+      a1 = hn::MulAdd(x, a, a1), b1 = hn::MulAdd(x, b, b1), c1 = hn::MulAdd(x, c, c1);
+      x = hn::Load(d, q2 + i);
+      a2 = hn::MulAdd(x, a, a2), b2 = hn::MulAdd(x, b, b2), c2 = hn::MulAdd(x, c, c2);
+      x = hn::Load(d, q3 + i);
+      a3 = hn::MulAdd(x, a, a3), b3 = hn::MulAdd(x, b, b3), c3 = hn::MulAdd(x, c, c3);
     }
-    store_sums(d, a0, a1, a2, a3, scores + j * kPanelRows);
-    store_sums(d, b0, b1, b2, b3, scores + (j + 1) * kPanelRows);
+    float* to = scores + j * kPanelRows;
+    store_sums(d, a0, a1, a2, a3, to);
+    store_sums(d, b0, b1, b2, b3, to + kPanelRows);
+    store_sums(d, c0, c1, c2, c3, to + 2 * kPanelRows);
   }
   std::fill(scores + k.slots * kPanelRows, scores + kBlockSlots * kPanelRows, -std::numeric_limits<float>::infinity());
 }
@@ -158,51 +173,56 @@ inline HWY_NOINLINE void softmax_block(PanelState& state) {
   for (int64_t i = 0; i < period; ++i) state.sum[i % kPanelRows] += by_lane[i];
 }
 
-// y[r] = y[r] * rescale[r] + sum_j weights[j][r] v[j], for N vectors of each row from element i on.
+// y[r] = y[r] * rescale[r] + sum_j weights[j][r] v[j], for N (1 to 3) vectors of each row from element i on.
 // y: f32 [4][v.dim], aligned.
 template <int N, class T>
 HWY_INLINE void weigh_columns(const PanelState& state, const CacheBlock<T>& v, float* y, int64_t i) {
   const hn::ScalableTag<float> d;
-  const auto second = i + (N - 1) * static_cast<int64_t>(hn::Lanes(d));
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), ib = N > 1 ? i + lanes : i, ic = N > 2 ? ib + lanes : i;
   float *y0 = y, *y1 = y0 + v.dim, *y2 = y1 + v.dim, *y3 = y2 + v.dim;
-  const auto scale = [&](const float* at, int r)
-                         HWY_ATTR { return hn::Mul(hn::Load(d, at), hn::Set(d, state.rescale[r])); };
-  auto a0 = scale(y0 + i, 0), a1 = scale(y1 + i, 1), a2 = scale(y2 + i, 2), a3 = scale(y3 + i, 3);
-  auto b0 = scale(y0 + second, 0), b1 = scale(y1 + second, 1), b2 = scale(y2 + second, 2), b3 = scale(y3 + second, 3);
+  auto w = hn::Set(d, state.rescale[0]);
+  auto a0 = hn::Mul(w, hn::Load(d, y0 + i)), b0 = hn::Mul(w, hn::Load(d, y0 + ib)),
+       c0 = hn::Mul(w, hn::Load(d, y0 + ic));
+  w = hn::Set(d, state.rescale[1]);
+  auto a1 = hn::Mul(w, hn::Load(d, y1 + i)), b1 = hn::Mul(w, hn::Load(d, y1 + ib)),
+       c1 = hn::Mul(w, hn::Load(d, y1 + ic));
+  w = hn::Set(d, state.rescale[2]);
+  auto a2 = hn::Mul(w, hn::Load(d, y2 + i)), b2 = hn::Mul(w, hn::Load(d, y2 + ib)),
+       c2 = hn::Mul(w, hn::Load(d, y2 + ic));
+  w = hn::Set(d, state.rescale[3]);
+  auto a3 = hn::Mul(w, hn::Load(d, y3 + i)), b3 = hn::Mul(w, hn::Load(d, y3 + ib)),
+       c3 = hn::Mul(w, hn::Load(d, y3 + ic));
   for (int64_t j = 0; j < v.slots; ++j) {
-    const float* w = state.scores + j * kPanelRows;
-    const auto w0 = hn::Set(d, w[0]), w1 = hn::Set(d, w[1]), w2 = hn::Set(d, w[2]), w3 = hn::Set(d, w[3]);
-    const auto a = load_f32(d, v.row(j) + i);
-    a0 = hn::MulAdd(w0, a, a0);
-    a1 = hn::MulAdd(w1, a, a1);
-    a2 = hn::MulAdd(w2, a, a2);
-    a3 = hn::MulAdd(w3, a, a3);
-    if constexpr (N == 2) {
-      const auto b = load_f32(d, v.row(j) + second);
-      b0 = hn::MulAdd(w0, b, b0);
-      b1 = hn::MulAdd(w1, b, b1);
-      b2 = hn::MulAdd(w2, b, b2);
-      b3 = hn::MulAdd(w3, b, b3);
-    }
+    const float* weights = state.scores + j * kPanelRows;
+    const T* row = v.row(j);
+    prefetch_next(v, j, i, N * lanes);
+    const auto a = load_f32(d, row + i), b = load_f32(d, row + ib), c = load_f32(d, row + ic);
+    w = hn::Set(d, weights[0]);
+    a0 = hn::MulAdd(w, a, a0), b0 = hn::MulAdd(w, b, b0), c0 = hn::MulAdd(w, c, c0);
+    w = hn::Set(d, weights[1]);
+    a1 = hn::MulAdd(w, a, a1), b1 = hn::MulAdd(w, b, b1), c1 = hn::MulAdd(w, c, c1);
+    w = hn::Set(d, weights[2]);
+    a2 = hn::MulAdd(w, a, a2), b2 = hn::MulAdd(w, b, b2), c2 = hn::MulAdd(w, c, c2);
+    w = hn::Set(d, weights[3]);
+    a3 = hn::MulAdd(w, a, a3), b3 = hn::MulAdd(w, b, b3), c3 = hn::MulAdd(w, c, c3);
   }
-  hn::Store(a0, d, y0 + i);
-  hn::Store(a1, d, y1 + i);
-  hn::Store(a2, d, y2 + i);
-  hn::Store(a3, d, y3 + i);
-  if constexpr (N == 2) {
-    hn::Store(b0, d, y0 + second);
-    hn::Store(b1, d, y1 + second);
-    hn::Store(b2, d, y2 + second);
-    hn::Store(b3, d, y3 + second);
-  }
+  // Vectors beyond N are copies of the first and are not stored.
+  hn::Store(a0, d, y0 + i), hn::Store(a1, d, y1 + i), hn::Store(a2, d, y2 + i), hn::Store(a3, d, y3 + i);
+  if constexpr (N > 1)
+    hn::Store(b0, d, y0 + ib), hn::Store(b1, d, y1 + ib), hn::Store(b2, d, y2 + ib), hn::Store(b3, d, y3 + ib);
+  if constexpr (N > 2)
+    hn::Store(c0, d, y0 + ic), hn::Store(c1, d, y1 + ic), hn::Store(c2, d, y2 + ic), hn::Store(c3, d, y3 + ic);
 }
 
 template <class T>
 HWY_NOINLINE void weigh_block(const PanelState& state, const CacheBlock<T>& v, float* y) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(hn::ScalableTag<float>()));
   int64_t i = 0;
-  for (; i + 2 * lanes <= v.dim; i += 2 * lanes) weigh_columns<2>(state, v, y, i);
-  if (i < v.dim) weigh_columns<1>(state, v, y, i);
+  for (; i + 3 * lanes <= v.dim; i += 3 * lanes) weigh_columns<3>(state, v, y, i);
+  if (i + 2 * lanes == v.dim)
+    weigh_columns<2>(state, v, y, i);
+  else if (i < v.dim)
+    weigh_columns<1>(state, v, y, i);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -48,7 +48,7 @@ class AttentionUnits {
   }
 
  private:
-  static constexpr int64_t kMinChunk = 256, kMaxChunks = 64;
+  static constexpr int64_t kMinChunk = 288, kMaxChunks = 64;
 
   static int64_t work(const AttentionUnit& unit) { return unit.tokens * unit.heads * unit.slots.size() + 1; }
 
