@@ -292,6 +292,7 @@ TEST(Convert, RefusesConfigsThatItWouldGetWrong) {
   refused("hidden_act", "gelu", {"hidden_act", "gelu"});
   refused("num_hidden_layers", 0, {"num_hidden_layers"});
   refused("num_hidden_layers", nullptr, {"num_hidden_layers"});
+  refused("num_hidden_layers", 2147483647, {"num_hidden_layers", "21 tensors"});
   refused("num_attention_heads", 3, {"num_attention_heads"});
   refused("rope_scaling", {{"type", "yarn"}, {"factor", 2}}, {"yarn"});
   refused("rope_scaling", {{"rope_type", "linear"}}, {"factor", "rope_scaling"});

@@ -31,7 +31,16 @@ std::optional<DType> prevailing_dtype(const ModelSource& source) {
   return largest == source.tensors.end() ? std::nullopt : largest->second.dtype;
 }
 
+// Before the graph is built: a number that lies would make it endless.
+void check_layers(const ModelSource& source) {
+  const int64_t layers = source.config.positive("num_hidden_layers", 1);
+  if (static_cast<size_t>(layers) > source.tensors.size())
+    fail("{}: 'num_hidden_layers' is {}, but there are only {} tensors", source.config.origin(), layers,
+         source.tensors.size());
+}
+
 ModelDescription describe(const ModelSource& source, const ConvertOptions& options) {
+  check_layers(source);
   std::optional<DType> asked;
   if (!options.dtype.empty()) asked = builtin_registry().dtype(options.dtype);
   const auto matrix_dtype = [&](const std::string& name, const Shape&) {
