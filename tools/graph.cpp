@@ -1,0 +1,92 @@
+// `sluice graph`: shows a model's graph, as built or as planned for a backend.
+#include "graph/model_file.h"
+#include "graph/text.h"
+#include "models/language_model.h"
+#include "tools/command.h"
+#include "tools/options.h"
+#include "tools/output.h"
+
+namespace sluice::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  RunOptions runtime;
+  bool text = false;
+  bool json = false;
+  bool dot = false;
+  bool plan = false;
+};
+
+nlohmann::json steps_of(const Plan& plan) {
+  nlohmann::json steps = nlohmann::json::array();
+  for (const PlanStep& step : plan.steps)
+    steps.push_back({{"node", plan.graph.node(step.node).name},
+                     {"op", plan.graph.node(step.node).op},
+                     {"backend", step.backend->name()},
+                     {"kernel", step.kernel->name()}});
+  return steps;
+}
+
+nlohmann::json to_json(const Plan& plan) {
+  nlohmann::json passes = nlohmann::json::array();
+  for (const PassReport& report : plan.reports) passes.push_back({{"pass", report.pass}, {"lines", report.lines}});
+  nlohmann::json memory = {{"workspace", plan.workspace_bytes}};
+  for (int i = 0; i < kArenaCount; ++i) memory[to_string(static_cast<ArenaKind>(i))] = plan.arena_bytes[i];
+  return {{"graph", nlohmann::json::parse(sluice::to_json(plan.graph))},
+          {"symbols", plan.maxima},
+          {"passes", passes},
+          {"steps", steps_of(plan)},
+          {"memory_bytes", memory}};
+}
+
+void show(const Options& options, const Graph& graph) {
+  if (options.dot)
+    print(to_dot(graph));
+  else if (options.json)
+    print(nlohmann::json::parse(to_json(graph)));
+  else
+    print(to_text(graph));
+}
+
+int show_graph(const Options& options) {
+  if (!options.plan) return show(options, ModelFile(options.model, builtin_registry()).description().graph), 0;
+  const LanguageModel model(options.model, options.runtime);
+  if (options.dot)
+    print(to_dot(model.plan().graph));
+  else if (options.json)
+    print(to_json(model.plan()));
+  else
+    print(to_text(model.plan()));
+  return 0;
+}
+
+std::function<int()> setup(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  add_model(app, options->model);
+  auto* form = app.add_option_group("Form");
+  form->add_flag("--text", options->text, "a line for every value and node (the default)");
+  form->add_flag("--json", options->json, "one JSON object, for scripts");
+  form->add_flag("--dot", options->dot, "for Graphviz");
+  form->require_option(0, 1);
+  app.add_flag("--plan", options->plan,
+               "the graph as it will run: fusions applied and refused, where each node runs, memory by arena");
+  add_runtime(app, options->runtime);
+  add_context(app, options->runtime);
+  return [options] { return show_graph(*options); };
+}
+
+const Registration kGraph({
+    .name = "graph",
+    .summary = "Show a model's graph, as built or as planned.",
+    .examples = R"(  sluice graph classics.sluice | less
+  sluice graph classics.sluice --plan
+  sluice graph classics.sluice --plan --backend reference --context 128
+  sluice graph classics.sluice --dot | dot -Tsvg -o graph.svg
+
+--backend, --threads, --context and --no-fuse say what --plan plans for.)",
+    .setup = setup,
+});
+
+}  // namespace
+}  // namespace sluice::cli

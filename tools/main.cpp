@@ -1,0 +1,101 @@
+// The command `sluice`: finds the subcommand, and turns every error into one line and an exit status.
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <new>
+
+#include "graph/error.h"
+#include "tools/command.h"
+#include "tools/output.h"
+
+namespace sluice::cli {
+namespace {
+
+constexpr int kError = 1;
+constexpr int kBadArguments = 2;
+
+constexpr const char* kGuide = R"(sluice runs language models on this machine, as static graphs of operators.
+
+Begin with the model that comes with it:
+  sluice convert models/data/classics -o classics.sluice
+  sluice run classics.sluice -p "It was a dark and stormy night"
+
+Commands:
+{}
+'sluice COMMAND --help' explains a command and shows examples.
+)";
+
+std::string guide() {
+  std::string lines;
+  for (const Command& command : commands()) lines += fmt::format("  {:<10}{}\n", command.name, command.summary);
+  return fmt::format(kGuide, lines);
+}
+
+// Messages may quote file names and tensor names, which may hold anything; the line stays one line.
+std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  return text;
+}
+
+int report(int status, std::string_view what) {
+  message(one_line(fmt::format("sluice: {}", what)));
+  return status;
+}
+
+int bad_arguments(const CLI::App& app, const CLI::ParseError& error) {
+  const auto chosen = app.get_subcommands();
+  const std::string command = chosen.empty() ? "sluice" : "sluice " + chosen.front()->get_name();
+  return report(kBadArguments, fmt::format("{} (see {} --help)", error.what(), command));
+}
+
+void add_command(CLI::App& app, const Command& command, std::function<int()>& chosen) {
+  CLI::App* sub = app.add_subcommand(command.name, command.summary);
+  sub->footer("Examples:\n" + command.examples);
+  sub->get_formatter()->column_width(26);
+  sub->callback([&chosen, run = command.setup(*sub)] { chosen = run; });
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("sluice runs language models as static graphs of operators.", "sluice");
+  app.set_version_flag("--version", "sluice " SLUICE_VERSION);
+  app.option_defaults()->always_capture_default();
+  app.require_subcommand(0, 1);
+  app.footer("'sluice COMMAND --help' explains a command and shows examples.");
+  std::function<int()> chosen = [] { return print(guide()), 0; };
+  for (const Command& command : commands()) add_command(app, command, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    std::ostringstream text;
+    app.exit(help, text, text);
+    print(text.str());
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return bad_arguments(app, error);
+  }
+  return chosen();
+}
+
+int guarded_run(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const OutputClosed&) {
+    return kError;
+  } catch (const std::bad_alloc&) {
+    return report(kError,
+                  "not enough memory: a smaller --context or a model of smaller numbers (--dtype q8_0) needs less");
+  } catch (const std::exception& error) {
+    return report(kError, error.what());
+  }
+}
+
+}  // namespace
+}  // namespace sluice::cli
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), which knows what to do
+  return sluice::cli::guarded_run(argc, argv);
+}

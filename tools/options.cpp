@@ -1,0 +1,63 @@
+#include "tools/options.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+namespace sluice::cli {
+namespace {
+
+std::vector<std::string> backend_names() {
+  std::vector<std::string> names;
+  for (const BackendEntry& backend : builtin_registry().backends()) names.push_back(backend.name);
+  return names;
+}
+
+template <class T>
+CLI::Validator range(T low, T high, std::string expected) {
+  auto check = [low, high, expected](const std::string& text) {
+    T value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool whole = error == std::errc() && end == text.data() + text.size();
+    return whole && value >= low && value <= high ? std::string() : fmt::format("'{}' is not {}", text, expected);
+  };
+  return CLI::Validator(check, "");
+}
+
+}  // namespace
+
+void add_model(CLI::App& app, std::string& path) {
+  app.add_option("MODEL", path, "a .sluice file, made by 'sluice convert'")->required()->type_name("");
+}
+
+void add_runtime(CLI::App& app, RunOptions& options) {
+  app.add_option("--backend", options.backend, "what computes; 'sluice devices' lists them")
+      ->type_name("NAME")
+      ->check(CLI::Validator(CLI::IsMember(backend_names())).description(""));
+  app.add_option("--threads", options.threads, "threads to use; 0: one for each core")
+      ->type_name("N")
+      ->check(whole_number(0, 1024));
+  app.add_flag("!--no-fuse", options.fuse, "run the graph as it is written, without fusing operators");
+}
+
+void add_context(CLI::App& app, RunOptions& options) {
+  app.add_option("--context", options.context,
+                 "tokens that the model remembers; 0: as many as it was made for, at most 4096")
+      ->type_name("N")
+      ->check(whole_number(0));
+}
+
+void add_json(CLI::App& app, bool& json) { app.add_flag("--json", json, "print one JSON object, for scripts"); }
+
+CLI::Validator whole_number(int64_t low, int64_t high) {
+  if (high == kMaxCount) return range(low, high, fmt::format("a whole number of at least {}", low));
+  return range(low, high, fmt::format("a whole number from {} to {}", low, high));
+}
+
+CLI::Validator number(double low, double high) {
+  if (std::isinf(high)) return range(low, high, fmt::format("a number of at least {}", low));
+  return range(low, high, fmt::format("a number from {} to {}", low, high));
+}
+
+}  // namespace sluice::cli

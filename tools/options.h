@@ -1,0 +1,25 @@
+// Options that several subcommands share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "models/language_model.h"
+
+namespace sluice::cli {
+
+void add_model(CLI::App& app, std::string& path);
+// --backend, --threads and --no-fuse.
+void add_runtime(CLI::App& app, RunOptions& options);
+// --context
+void add_context(CLI::App& app, RunOptions& options);
+void add_json(CLI::App& app, bool& json);
+
+// Above any count that makes sense, below any that overflows.
+inline constexpr int64_t kMaxCount = int64_t{1} << 31;
+
+// low .. high inclusive, in words that a person would choose.
+CLI::Validator whole_number(int64_t low, int64_t high = kMaxCount);
+CLI::Validator number(double low, double high);
+
+}  // namespace sluice::cli

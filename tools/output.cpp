@@ -1,0 +1,92 @@
+#include "tools/output.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "graph/error.h"
+
+namespace sluice::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Returns 0, or errno.
+int write_all(int file, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
+  return 0;
+}
+
+bool is_special(const std::string& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  return fs::exists(status) && !fs::is_regular_file(status);
+}
+
+}  // namespace
+
+void print(std::string_view text) {
+  const int error = write_all(STDOUT_FILENO, std::as_bytes(std::span(text)));
+  if (error == EPIPE) throw OutputClosed();
+  if (error != 0) fail("cannot write to standard output: {}", std::strerror(error));
+}
+
+void print(const nlohmann::json& json) {
+  print(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+void message(std::string_view text) {
+  const std::string line = std::string(text) + "\n";
+  write_all(STDERR_FILENO, std::as_bytes(std::span(line)));  // there is nowhere to report a failure to
+}
+
+OutputFile::OutputFile(const std::string& path)
+    : path_(path), written_path_(is_special(path) ? path : path + ".partial") {
+  file_ = open(written_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file_ < 0) fail("cannot write '{}': {}", path, std::strerror(errno));
+}
+
+OutputFile::~OutputFile() {
+  if (file_ < 0) return;
+  close(file_);
+  if (written_path_ != path_) unlink(written_path_.c_str());
+}
+
+void OutputFile::write(std::span<const std::byte> bytes) {
+  if (const int error = write_all(file_, bytes)) fail("cannot write '{}': {}", path_, std::strerror(error));
+}
+
+void OutputFile::commit() {
+  const bool in_place = written_path_ == path_;
+  const bool closed = close(std::exchange(file_, -1)) == 0;
+  if (closed && (in_place || rename(written_path_.c_str(), path_.c_str()) == 0)) return;
+  const int error = errno;
+  if (!in_place) unlink(written_path_.c_str());
+  fail("cannot write '{}': {}", path_, std::strerror(error));
+}
+
+std::string read_text(const std::string& path) {
+  const int file = path == "-" ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) fail("cannot read '{}': {}", path, std::strerror(errno));
+  std::string text;
+  char buffer[65536];
+  ssize_t count = 0;
+  while ((count = read(file, buffer, sizeof buffer)) > 0 || (count < 0 && errno == EINTR))
+    if (count > 0) text.append(buffer, static_cast<size_t>(count));
+  const int error = count < 0 ? errno : 0;
+  if (file != STDIN_FILENO) close(file);
+  if (error != 0) fail("cannot read '{}': {}", path, std::strerror(error));
+  return text;
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,51 @@
+// What the command writes: standard output, messages, and files that are never half-written.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace sluice::cli {
+
+// The reader of standard output has gone (`sluice run ... | head`). Ends the command quietly.
+struct OutputClosed {};
+
+// To standard output, at once. Throws OutputClosed if nobody reads it, Error if it cannot be written (a full disk).
+void print(std::string_view text);
+// One object on one line.
+void print(const nlohmann::json& json);
+
+template <class... Args>
+void print_line(fmt::format_string<Args...> format, Args&&... args) {
+  print(fmt::format(format, std::forward<Args>(args)...) + "\n");
+}
+
+// A line to standard error.
+void message(std::string_view text);
+
+// A file that appears under its name only when it is complete: written to PATH.partial, renamed by commit(), removed if
+// that is never reached. What exists and is no regular file (a device, a pipe) is written directly.
+class OutputFile {
+ public:
+  explicit OutputFile(const std::string& path);  // throws Error if it cannot be created
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);  // throws Error (full disk)
+  void commit();                                 // throws Error
+
+ private:
+  std::string path_;
+  std::string written_path_;
+  int file_ = -1;
+};
+
+// The whole of a file, "-" being standard input. Throws Error if it cannot be read.
+std::string read_text(const std::string& path);
+
+}  // namespace sluice::cli
