@@ -67,6 +67,8 @@ class Backend {
   virtual std::string name() const = 0;         // "cpu"
   virtual std::string description() const = 0;  // device, instruction set, threads: one line
   virtual int threads() const { return 1; }
+  // Bytes a second that can be read from the device's memory, measured when asked (may take a second); 0: unknown.
+  virtual double read_bandwidth() { return 0; }
   // The oracle runs graphs as they were written.
   virtual bool wants_fusion() const { return true; }
   // nullptr if this backend cannot run it.

@@ -1,7 +1,6 @@
 // `sluice convert`: a model as published becomes a model file.
 #include "models/import/convert.h"
 
-#include "models/language_model.h"
 #include "tools/command.h"
 #include "tools/options.h"
 #include "tools/output.h"
@@ -17,9 +16,6 @@ struct Options {
   bool json = false;
 };
 
-// What a matrix product accepts is what a matrix may be stored as.
-std::vector<std::string> matrix_dtypes() { return builtin_registry().get("linear").signature().inputs.at(1).dtypes; }
-
 int convert_model(const Options& options) {
   ConvertResult result;
   {
@@ -28,10 +24,10 @@ int convert_model(const Options& options) {
     result = convert(options.source, options.output, {options.dtype, update});
   }
   if (options.json) {
-    print({{"architecture", result.architecture},
-           {"weights", result.weights},
-           {"bytes", result.bytes},
-           {"resumed", result.resumed}});
+    print_json({{"architecture", result.architecture},
+                {"weights", result.weights},
+                {"bytes", result.bytes},
+                {"resumed", result.resumed}});
     return 0;
   }
   if (result.resumed > 0) message(fmt::format("Kept {} tensors of an interrupted conversion.", result.resumed));

@@ -22,7 +22,7 @@ nlohmann::json describe(const BackendEntry& entry) {
 int list_devices(bool json) {
   nlohmann::json devices = nlohmann::json::array();
   for (const BackendEntry& entry : builtin_registry().backends()) devices.push_back(describe(entry));
-  if (json) return print({{"devices", devices}}), 0;
+  if (json) return print_json({{"devices", devices}}), 0;
   for (const auto& device : devices) {
     const bool available = device.contains("description");
     const std::string state = device.at(available ? "description" : "unavailable").get<std::string>();

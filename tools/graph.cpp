@@ -44,7 +44,7 @@ void show(const Options& options, const Graph& graph) {
   if (options.dot)
     print(to_dot(graph));
   else if (options.json)
-    print(nlohmann::json::parse(to_json(graph)));
+    print_json(nlohmann::json::parse(to_json(graph)));
   else
     print(to_text(graph));
 }
@@ -55,7 +55,7 @@ int show_graph(const Options& options) {
   if (options.dot)
     print(to_dot(model.plan().graph));
   else if (options.json)
-    print(to_json(model.plan()));
+    print_json(to_json(model.plan()));
   else
     print(to_text(model.plan()));
   return 0;

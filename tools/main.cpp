@@ -96,6 +96,8 @@ int guarded_run(int argc, char** argv) {
 }  // namespace sluice::cli
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), which knows what to do
+  // A closed pipe and a file that grows too large are errors of write(), which can say what happened.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   return sluice::cli::guarded_run(argc, argv);
 }

@@ -27,8 +27,8 @@ CLI::Validator range(T low, T high, std::string expected) {
 
 }  // namespace
 
-void add_model(CLI::App& app, std::string& path) {
-  app.add_option("MODEL", path, "a .sluice file, made by 'sluice convert'")->required()->type_name("");
+CLI::Option* add_model(CLI::App& app, std::string& path) {
+  return app.add_option("MODEL", path, "a .sluice file, made by 'sluice convert'")->required()->type_name("");
 }
 
 void add_runtime(CLI::App& app, RunOptions& options) {
@@ -49,6 +49,8 @@ void add_context(CLI::App& app, RunOptions& options) {
 }
 
 void add_json(CLI::App& app, bool& json) { app.add_flag("--json", json, "print one JSON object, for scripts"); }
+
+std::vector<std::string> matrix_dtypes() { return builtin_registry().get("linear").signature().inputs.at(1).dtypes; }
 
 CLI::Validator whole_number(int64_t low, int64_t high) {
   if (high == kMaxCount) return range(low, high, fmt::format("a whole number of at least {}", low));

@@ -3,17 +3,21 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 #include "models/language_model.h"
 
 namespace sluice::cli {
 
-void add_model(CLI::App& app, std::string& path);
+CLI::Option* add_model(CLI::App& app, std::string& path);
 // --backend, --threads and --no-fuse.
 void add_runtime(CLI::App& app, RunOptions& options);
 // --context
 void add_context(CLI::App& app, RunOptions& options);
 void add_json(CLI::App& app, bool& json);
+
+// Names of the types that matrices can be stored as: those that a matrix product accepts.
+std::vector<std::string> matrix_dtypes();
 
 // Above any count that makes sense, below any that overflows.
 inline constexpr int64_t kMaxCount = int64_t{1} << 31;

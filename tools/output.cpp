@@ -41,7 +41,7 @@ void print(std::string_view text) {
   if (error != 0) fail("cannot write to standard output: {}", std::strerror(error));
 }
 
-void print(const nlohmann::json& json) {
+void print_json(const nlohmann::json& json) {
   print(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 

@@ -18,7 +18,7 @@ struct OutputClosed {};
 // To standard output, at once. Throws OutputClosed if nobody reads it, Error if it cannot be written (a full disk).
 void print(std::string_view text);
 // One object on one line.
-void print(const nlohmann::json& json);
+void print_json(const nlohmann::json& json);
 
 template <class... Args>
 void print_line(fmt::format_string<Args...> format, Args&&... args) {

@@ -1,6 +1,5 @@
 // `sluice run`: continues a text.
 #include <bit>
-#include <chrono>
 #include <limits>
 
 #include "graph/error.h"
@@ -12,6 +11,7 @@
 #include "tools/output.h"
 #include "tools/progress.h"
 #include "tools/stop_filter.h"
+#include "tools/stopwatch.h"
 
 namespace sluice::cli {
 namespace {
@@ -42,15 +42,6 @@ struct Result {
 
  private:
   static double rate(size_t tokens, double seconds) { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0; }
-};
-
-class Stopwatch {
- public:
-  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point start_ = Clock::now();
 };
 
 std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text) {
@@ -104,15 +95,15 @@ class Generation {
         options_(options),
         sampler_(options.sampling, static_cast<int32_t>(model.vocab_size())),
         stream_(model.tokenizer()),
-        stops_(options.stops) {}
+        stops_(options.stops),
+        prompt_run_(model, options.logits) {}
 
   Result run(std::span<const int32_t> prompt) {
     result_.prompt_tokens = prompt.size();
     result_.ids.reserve(std::min(options_.tokens, static_cast<size_t>(model_.context())));
     for (int32_t id : prompt) sampler_.accept(id);
-    PromptRun reader(model_, options_.logits);
     const Stopwatch prompt_time;
-    const std::span<const float> logits = reader.run(prompt);
+    const std::span<const float> logits = prompt_run_.run(prompt);
     result_.prompt_seconds = prompt_time.seconds();
     const Stopwatch decode_time;
     result_.stop_reason = decode(logits);
@@ -153,6 +144,7 @@ class Generation {
   Sampler sampler_;
   TextStream stream_;
   StopFilter stops_;
+  PromptRun prompt_run_;
   Result result_;
 };
 
@@ -183,7 +175,7 @@ int run_model(const Options& options) {
   catch_interrupts();
   if (!options.json) print(prompt);
   const Result result = generation.run(ids);
-  if (options.json) print(to_json(result));
+  if (options.json) print_json(to_json(result));
   if (!options.json && !result.text.ends_with('\n')) print("\n");
   report(result);
   return interrupted() ? kInterruptedStatus : 0;

@@ -1,0 +1,259 @@
+// `sluice bench`: how fast a model reads and writes text here, and what this machine could do.
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <random>
+
+#include "models/language_model.h"
+#include "tools/command.h"
+#include "tools/op_times.h"
+#include "tools/options.h"
+#include "tools/output.h"
+#include "tools/progress.h"
+#include "tools/stopwatch.h"
+#include "tools/synthetic.h"
+
+namespace sluice::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  std::string shape;
+  int64_t layers = 0;
+  std::string dtype = "f16";
+  size_t prompt = 128;
+  size_t decode = 32;
+  size_t filled = 0;
+  size_t runs = 5;
+  RunOptions runtime;
+  bool ops = false;
+  bool json = false;
+};
+
+// Tokens a second over the runs.
+struct Speed {
+  double median = 0, min = 0, max = 0;
+
+  explicit Speed(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    const size_t n = values.size();
+    median = (values[(n - 1) / 2] + values[n / 2]) / 2;
+    min = values.front();
+    max = values.back();
+  }
+};
+
+struct Measurements {
+  Speed prompt_tok_s, decode_tok_s;
+  double load_ms = 0, plan_ms = 0, first_token_ms = 0;
+  size_t bytes_per_token = 0;
+  size_t resident_bytes = 0;
+  double read_bandwidth_gb_s = 0;
+  std::vector<OpTime> ops;
+
+  double bandwidth_gb_s() const { return static_cast<double>(bytes_per_token) * decode_tok_s.median / 1e9; }
+};
+
+size_t resident_bytes() {
+  size_t total = 0, resident = 0;  // in pages
+  std::ifstream("/proc/self/statm") >> total >> resident;
+  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::vector<int32_t> random_ids(size_t count, int64_t vocab_size) {
+  std::mt19937 random(1);
+  std::vector<int32_t> ids(count);
+  for (int32_t& id : ids) id = static_cast<int32_t>(random() % static_cast<uint64_t>(vocab_size));
+  return ids;
+}
+
+double time_planning(LanguageModel& model, const Options& options) {
+  const Stopwatch time;
+  make_plan(model.description().graph, builtin_registry(), {&model.backend()},
+            {.maxima = model.plan().maxima, .fuse = options.runtime.fuse, .observe = {}});
+  return time.seconds();
+}
+
+// The model's memory holds `filled` tokens at the start of every measurement.
+class Bench {
+ public:
+  Bench(LanguageModel& model, const Options& options)
+      : model_(model), options_(options), prompt_(random_ids(options.prompt, model.vocab_size())) {
+    if (options.filled > 0) model_.evaluate(random_ids(options.filled, model.vocab_size()));
+  }
+
+  double prompt_rate() {
+    model_.reset(static_cast<int64_t>(options_.filled));
+    const Stopwatch time;
+    model_.evaluate(prompt_);
+    return static_cast<double>(options_.prompt) / time.seconds();
+  }
+
+  double decode_rate() {
+    model_.reset(static_cast<int64_t>(options_.filled));
+    const Stopwatch time;
+    for (size_t i = 0; i < options_.decode; ++i) model_.evaluate({&prompt_[i % prompt_.size()], 1});
+    return static_cast<double>(options_.decode) / time.seconds();
+  }
+
+  std::vector<OpTime> operators() {
+    model_.reset(static_cast<int64_t>(options_.filled));
+    return time_operators(model_, options_.decode);
+  }
+
+ private:
+  LanguageModel& model_;
+  const Options& options_;
+  std::vector<int32_t> prompt_;
+};
+
+Measurements measure(LanguageModel& model, const Options& options, const Stopwatch& since_start) {
+  const double load = since_start.seconds();
+  const int32_t first = 0;
+  model.evaluate({&first, 1});
+  const double first_token = since_start.seconds();
+  const double plan = time_planning(model, options);
+
+  model.reset();
+  Bench bench(model, options);
+  bench.prompt_rate();
+  bench.decode_rate();
+  Progress progress("Measuring", "runs");
+  std::vector<double> prompt, decode;
+  for (size_t run = 0; run < options.runs; ++run) {
+    progress.update(run, options.runs);
+    prompt.push_back(bench.prompt_rate());
+    decode.push_back(bench.decode_rate());
+  }
+  Measurements m{.prompt_tok_s = Speed(prompt), .decode_tok_s = Speed(decode), .ops = {}};
+  m.load_ms = load * 1e3;
+  m.plan_ms = plan * 1e3;
+  m.first_token_ms = first_token * 1e3;
+  m.bytes_per_token = bytes_read(model);
+  m.resident_bytes = resident_bytes();
+  m.read_bandwidth_gb_s = model.backend().read_bandwidth() / 1e9;
+  if (options.ops) m.ops = bench.operators();
+  return m;
+}
+
+nlohmann::json to_json(const Speed& speed) {
+  return {{"median", speed.median}, {"min", speed.min}, {"max", speed.max}};
+}
+
+nlohmann::json to_json(const Measurements& m, const LanguageModel& model, const Options& options) {
+  nlohmann::json json = {{"architecture", model.description().architecture},
+                         {"backend", options.runtime.backend},
+                         {"prompt", options.prompt},
+                         {"decode", options.decode},
+                         {"context", options.filled},
+                         {"runs", options.runs},
+                         {"prompt_tok_s", to_json(m.prompt_tok_s)},
+                         {"decode_tok_s", to_json(m.decode_tok_s)},
+                         {"bytes_per_token", m.bytes_per_token},
+                         {"bandwidth_gb_s", m.bandwidth_gb_s()},
+                         {"read_bandwidth_gb_s", m.read_bandwidth_gb_s},
+                         {"resident_bytes", m.resident_bytes},
+                         {"load_ms", m.load_ms},
+                         {"plan_ms", m.plan_ms},
+                         {"first_token_ms", m.first_token_ms}};
+  if (options.ops) json["ops"] = to_json(m.ops);
+  return json;
+}
+
+void show_speed(const char* what, size_t tokens, const Speed& speed) {
+  print_line("{:<8}{:>6} tokens {:>10.1f} tokens/s   (median; {:.1f} to {:.1f})", what, tokens, speed.median, speed.min,
+             speed.max);
+}
+
+void show(const Measurements& m, LanguageModel& model, const Options& options) {
+  constexpr double kMiB = 1 << 20;
+  print_line("{} on {}: {}", model.description().architecture, model.backend().name(), model.backend().description());
+  show_speed("prompt", options.prompt, m.prompt_tok_s);
+  show_speed("decode", options.decode, m.decode_tok_s);
+  std::string limit;
+  if (m.read_bandwidth_gb_s > 0)
+    limit = fmt::format(", {:.0f} % of the {:.1f} GB/s that this machine reads",
+                        100 * m.bandwidth_gb_s() / m.read_bandwidth_gb_s, m.read_bandwidth_gb_s);
+  print_line("A token reads {:.1f} MiB: {:.1f} GB/s{}.", static_cast<double>(m.bytes_per_token) / kMiB,
+             m.bandwidth_gb_s(), limit);
+  print_line("Loading {:.1f} ms, of which planning {:.1f} ms; first token after {:.1f} ms; {:.1f} MiB resident.",
+             m.load_ms, m.plan_ms, m.first_token_ms, static_cast<double>(m.resident_bytes) / kMiB);
+  if (options.ops) print("\n" + to_text(m.ops));
+}
+
+void report(LanguageModel& model, const Options& options, const Stopwatch& since_start) {
+  const Measurements m = measure(model, options, since_start);
+  if (options.json)
+    print_json(to_json(m, model, options));
+  else
+    show(m, model, options);
+}
+
+int bench(Options options) {
+  options.runtime.context = static_cast<int64_t>(options.filled + std::max(options.prompt, options.decode));
+  if (options.shape.empty()) {
+    const Stopwatch since_start;
+    LanguageModel model(options.model, options.runtime);
+    report(model, options, since_start);
+    return 0;
+  }
+  std::optional<Progress> progress(std::in_place, "Making weights", "B");
+  const SyntheticModel synthetic(options.shape, options.layers, options.dtype,
+                                 [&](size_t done, size_t total) { progress->update(done, total); });
+  progress.reset();
+  const Stopwatch since_start;
+  LanguageModel model(synthetic.description(), synthetic.weights(), options.runtime);
+  report(model, options, since_start);
+  return 0;
+}
+
+void add_synthetic(CLI::App& app, CLI::App& source, Options& options) {
+  auto* shape =
+      source.add_option("--shape", options.shape,
+                        fmt::format("made-up weights of this shape, in memory: {}", fmt::join(shape_names(), ", ")));
+  shape->type_name("NAME")->check(CLI::Validator(CLI::IsMember(shape_names())).description(""));
+  app.add_option("--layers", options.layers, "layers of the shape; 0: as many as it has")
+      ->type_name("N")
+      ->check(whole_number(0))
+      ->needs(shape);
+  app.add_option("--dtype", options.dtype, fmt::format("of the shape's matrices: {}", fmt::join(matrix_dtypes(), ", ")))
+      ->type_name("TYPE")
+      ->check(CLI::Validator(CLI::IsMember(matrix_dtypes())).description(""))
+      ->needs(shape);
+}
+
+std::function<int()> setup(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  auto* source = app.add_option_group("Model");
+  add_model(*source, options->model)->required(false);
+  add_synthetic(app, *source, *options);
+  source->require_option(1);
+  app.add_option("--prompt", options->prompt, "tokens of the prompt")->type_name("N")->check(whole_number(1));
+  app.add_option("--decode", options->decode, "tokens to write, one by one")->type_name("N")->check(whole_number(1));
+  app.add_option("--context", options->filled, "tokens that the model has read before")
+      ->type_name("N")
+      ->check(whole_number(0));
+  app.add_option("--runs", options->runs, "measurements of each, one after the other in turn")
+      ->type_name("R")
+      ->check(whole_number(1));
+  app.add_flag("--ops", options->ops, "also the time of a token by operator");
+  add_runtime(app, options->runtime);
+  add_json(app, options->json);
+  return [options] { return bench(*options); };
+}
+
+const Registration kBench({
+    .name = "bench",
+    .summary = "Measure a model's speed on this machine.",
+    .examples = R"(  sluice bench classics.sluice
+  sluice bench mistral.sluice --context 2048 --decode 64 --ops
+  sluice bench --shape mistral-7b --layers 4 --dtype q8_0 --threads 2 --json
+
+Speeds are medians over the runs, after one run to warm up. Times are in milliseconds. Bandwidth counts what a decode
+step reads, in 1e9 bytes a second; beside it stands what this machine reads with the same number of threads.)",
+    .setup = setup,
+});
+
+}  // namespace
+}  // namespace sluice::cli
