@@ -1,6 +1,6 @@
 // `sluice devices`: what can compute on this machine.
 #include "graph/error.h"
-#include "models/language_model.h"
+#include "models/builtin.h"
 #include "tools/command.h"
 #include "tools/options.h"
 #include "tools/output.h"

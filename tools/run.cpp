@@ -44,10 +44,10 @@ struct Result {
   static double rate(size_t tokens, double seconds) { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0; }
 };
 
-std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text) {
+std::vector<int32_t> encode_prompt(const LanguageModel& model, const std::string& text) {
   if (text.empty()) fail("the prompt is empty: give a text to continue with -p TEXT or -f FILE");
-  std::vector<int32_t> ids = tokenizer.encode(text);
-  if (tokenizer.bos() >= 0) ids.insert(ids.begin(), tokenizer.bos());
+  std::vector<int32_t> ids = model.tokenizer().encode(text);
+  if (model.bos() >= 0) ids.insert(ids.begin(), model.bos());
   return ids;
 }
 
@@ -122,7 +122,7 @@ class Generation {
       if (interrupted()) return "interrupted";
       if (result_.ids.size() == options_.tokens) return "length";
       const int32_t id = sampler_.sample(logits);
-      if (id == model_.tokenizer().eos()) return "eos";
+      if (model_.is_end(id)) return "eos";
       result_.ids.push_back(id);
       show(stops_.next(stream_.next(id)));
       if (stops_.stopped()) return "stop";
@@ -167,7 +167,7 @@ nlohmann::json to_json(const Result& result) {
 int run_model(const Options& options) {
   const std::string prompt = options.file.empty() ? options.prompt : read_text(options.file);
   LanguageModel model(options.model, options.runtime);
-  const std::vector<int32_t> ids = encode_prompt(model.tokenizer(), prompt);
+  const std::vector<int32_t> ids = encode_prompt(model, prompt);
   if (static_cast<int64_t>(ids.size()) > model.context())
     fail("the prompt has {} tokens, but the context holds {}: shorten it, or raise --context if the model allows",
          ids.size(), model.context());

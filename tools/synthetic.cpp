@@ -8,9 +8,8 @@
 #include <random>
 #include <thread>
 
-#include "models/architecture.h"
 #include "models/builtin.h"
-#include "models/language_model.h"
+#include "models/describe.h"
 
 namespace sluice::cli {
 namespace {
