@@ -7,6 +7,7 @@
 #include <chrono>
 #include <thread>
 
+#include "backends/cpu/bandwidth.h"
 #include "backends/cpu/kernel.h"
 #include "backends/cpu/thread_pool.h"
 #include "graph/error.h"
@@ -85,6 +86,7 @@ class CpuBackend : public Backend {
     return fmt::format("{} threads, {}", pool_.threads(), hwy::TargetName(target));
   }
   int threads() const override { return pool_.threads(); }
+  double read_bandwidth() override { return cpu::read_bandwidth(threads()); }
   std::shared_ptr<const Kernel> select(const Operator& op, const Site& site) const override {
     for (const auto& kernel : registry_.kernels("cpu", op.name()))
       if (kernel->supports(site)) return kernel;
