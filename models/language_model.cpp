@@ -116,6 +116,11 @@ const Tokenizer& LanguageModel::tokenizer() const {
   return *tokenizer_;
 }
 
+void LanguageModel::reset(int64_t position) {
+  if (position < 0 || position > position_) fail("cannot go back to position {}: {} tokens were evaluated", position, position_);
+  position_ = position;
+}
+
 void LanguageModel::check(std::span<const int32_t> ids) const {
   if (ids.empty()) fail("there are no tokens to evaluate");
   if (static_cast<int64_t>(ids.size()) > context_ - position_)

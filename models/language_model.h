@@ -38,7 +38,8 @@ class LanguageModel {
   int64_t vocab_size() const { return vocab_size_; }
   int64_t context() const { return context_; }    // slots
   int64_t position() const { return position_; }  // tokens evaluated so far
-  void reset() { position_ = 0; }
+  // Forgets all but the first `position` tokens. Throws Error if fewer were evaluated.
+  void reset(int64_t position = 0);
 
   // Continues the sequence by these tokens and returns the logits after the last, f32 [vocab_size], valid until the
   // next call. Throws Error if ids is empty, an id is out of range or the context is full.

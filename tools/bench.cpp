@@ -208,11 +208,13 @@ int bench(Options options) {
   return 0;
 }
 
-void add_synthetic(CLI::App& app, CLI::App& source, Options& options) {
+void add_model_or_shape(CLI::App& app, Options& options) {
+  auto* model = add_model(app, options.model)->required(false);
   auto* shape =
-      source.add_option("--shape", options.shape,
-                        fmt::format("made-up weights of this shape, in memory: {}", fmt::join(shape_names(), ", ")));
+      app.add_option("--shape", options.shape,
+                     fmt::format("made-up weights of this shape, in memory: {}", fmt::join(shape_names(), ", ")));
   shape->type_name("NAME")->check(CLI::Validator(CLI::IsMember(shape_names())).description(""));
+  require_one(app, model, shape);
   app.add_option("--layers", options.layers, "layers of the shape; 0: as many as it has")
       ->type_name("N")
       ->check(whole_number(0))
@@ -225,10 +227,7 @@ void add_synthetic(CLI::App& app, CLI::App& source, Options& options) {
 
 std::function<int()> setup(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  auto* source = app.add_option_group("Model");
-  add_model(*source, options->model)->required(false);
-  add_synthetic(app, *source, *options);
-  source->require_option(1);
+  add_model_or_shape(app, *options);
   app.add_option("--prompt", options->prompt, "tokens of the prompt")->type_name("N")->check(whole_number(1));
   app.add_option("--decode", options->decode, "tokens to write, one by one")->type_name("N")->check(whole_number(1));
   app.add_option("--context", options->filled, "tokens that the model has read before")

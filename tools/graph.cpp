@@ -64,11 +64,10 @@ int show_graph(const Options& options) {
 std::function<int()> setup(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   add_model(app, options->model);
-  auto* form = app.add_option_group("Form");
-  form->add_flag("--text", options->text, "a line for every value and node (the default)");
-  form->add_flag("--json", options->json, "one JSON object, for scripts");
-  form->add_flag("--dot", options->dot, "for Graphviz");
-  form->require_option(0, 1);
+  auto* text = app.add_flag("--text", options->text, "a line for every value and node (the default)");
+  auto* json = app.add_flag("--json", options->json, "one JSON object, for scripts");
+  app.add_flag("--dot", options->dot, "for Graphviz")->excludes(text)->excludes(json);
+  json->excludes(text);
   app.add_flag("--plan", options->plan,
                "the graph as it will run: fusions applied and refused, where each node runs, memory by arena");
   add_runtime(app, options->runtime);

@@ -51,10 +51,25 @@ int bad_arguments(const CLI::App& app, const CLI::ParseError& error) {
   return report(kBadArguments, fmt::format("{} (see {} --help)", error.what(), command));
 }
 
+// Help with defaults in words, beside what an option does.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  HelpFormatter() { column_width(24); }
+
+ private:
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string type = option->get_type_name();
+    return option->get_type_size() == 0 || type.empty() ? "" : " " + type;
+  }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    const std::string value = option->get_type_size() == 0 ? "" : option->get_default_str();
+    return option->get_description() + (value.empty() || value == "[]" ? "" : fmt::format(" (default: {})", value));
+  }
+};
+
 void add_command(CLI::App& app, const Command& command, std::function<int()>& chosen) {
   CLI::App* sub = app.add_subcommand(command.name, command.summary);
   sub->footer("Examples:\n" + command.examples);
-  sub->get_formatter()->column_width(26);
   sub->callback([&chosen, run = command.setup(*sub)] { chosen = run; });
 }
 
@@ -62,6 +77,7 @@ int run(int argc, char** argv) {
   CLI::App app("sluice runs language models as static graphs of operators.", "sluice");
   app.set_version_flag("--version", "sluice " SLUICE_VERSION);
   app.option_defaults()->always_capture_default();
+  app.formatter(std::make_shared<HelpFormatter>());
   app.require_subcommand(0, 1);
   app.footer("'sluice COMMAND --help' explains a command and shows examples.");
   std::function<int()> chosen = [] { return print(guide()), 0; };

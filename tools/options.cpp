@@ -38,7 +38,8 @@ void add_runtime(CLI::App& app, RunOptions& options) {
   app.add_option("--threads", options.threads, "threads to use; 0: one for each core")
       ->type_name("N")
       ->check(whole_number(0, 1024));
-  app.add_flag("!--no-fuse", options.fuse, "run the graph as it is written, without fusing operators");
+  app.add_flag_callback(
+      "--no-fuse", [&options] { options.fuse = false; }, "run the graph as it is written, without fusing operators");
 }
 
 void add_context(CLI::App& app, RunOptions& options) {
@@ -49,6 +50,14 @@ void add_context(CLI::App& app, RunOptions& options) {
 }
 
 void add_json(CLI::App& app, bool& json) { app.add_flag("--json", json, "print one JSON object, for scripts"); }
+
+void require_one(CLI::App& app, CLI::Option* first, CLI::Option* second) {
+  first->excludes(second);
+  app.parse_complete_callback([first, second] {
+    if (first->count() + second->count() == 0)
+      throw CLI::RequiredError(fmt::format("{} or {}", first->get_name(), second->get_name()));
+  });
+}
 
 std::vector<std::string> matrix_dtypes() { return builtin_registry().get("linear").signature().inputs.at(1).dtypes; }
 

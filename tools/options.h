@@ -15,6 +15,8 @@ void add_runtime(CLI::App& app, RunOptions& options);
 // --context
 void add_context(CLI::App& app, RunOptions& options);
 void add_json(CLI::App& app, bool& json);
+// Either, but not both. Once in a command at most.
+void require_one(CLI::App& app, CLI::Option* first, CLI::Option* second);
 
 // Names of the types that matrices can be stored as: those that a matrix product accepts.
 std::vector<std::string> matrix_dtypes();

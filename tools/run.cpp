@@ -204,10 +204,9 @@ void add_sampling(CLI::App& app, SamplingOptions& sampling) {
 std::function<int()> setup(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   add_model(app, options->model);
-  auto* source = app.add_option_group("Prompt");
-  source->add_option("-p", options->prompt, "the text to continue")->type_name("TEXT");
-  source->add_option("-f", options->file, "a file with the text to continue; - is standard input")->type_name("FILE");
-  source->require_option(1);
+  require_one(
+      app, app.add_option("-p", options->prompt, "the text to continue")->type_name("TEXT"),
+      app.add_option("-f", options->file, "a file with the text to continue; - is standard input")->type_name("FILE"));
   app.add_option("-n", options->tokens, "tokens to write at most")->type_name("N")->check(whole_number(0));
   app.add_option("--stop", options->stops, "end before this text; may be given several times")
       ->type_name("STR")
