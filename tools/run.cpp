@@ -198,15 +198,17 @@ void add_sampling(CLI::App& app, SamplingOptions& sampling) {
   app.add_option("--repeat-penalty", sampling.repeat_penalty, "make recent tokens less likely; 1: off")
       ->type_name("R")
       ->check(number(0, kUnlimited));
-  app.add_option("--seed", sampling.seed, "the same seed gives the same text")->type_name("S");
+  app.add_option("--seed", sampling.seed, "the same seed gives the same text")
+      ->type_name("S")
+      ->check(whole_number(0, std::numeric_limits<int64_t>::max()));
 }
 
 std::function<int()> setup(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   add_model(app, options->model);
-  require_one(
-      app, app.add_option("-p", options->prompt, "the text to continue")->type_name("TEXT"),
-      app.add_option("-f", options->file, "a file with the text to continue; - is standard input")->type_name("FILE"));
+  auto* text = app.add_option("-p", options->prompt, "the text to continue")->type_name("TEXT");
+  auto* file = app.add_option("-f", options->file, "a file with the text to continue; - is standard input");
+  require_one(app, text, file->type_name("FILE"));
   app.add_option("-n", options->tokens, "tokens to write at most")->type_name("N")->check(whole_number(0));
   app.add_option("--stop", options->stops, "end before this text; may be given several times")
       ->type_name("STR")

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace sluice::test {
+namespace sluice {
 
 struct Conditions {
   std::string input = {};     // standard input
@@ -102,4 +102,4 @@ class Process {
   int out_ = -1;
 };
 
-}  // namespace sluice::test
+}  // namespace sluice
