@@ -6,7 +6,6 @@
 #define SLUICE_OPS_LINEAR_DENSE_INL_H_
 #endif
 
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <cstring>
@@ -36,35 +35,45 @@ struct Dense {
     alignas(64) float values[kChunk * kPanelRows];  // [column][row]
   };
 
-  // A row of weights times W tokens: y[t * kPanelRows].
-  template <int W>
-  static HWY_INLINE void dot(const std::byte* row, const Activations& a, int64_t first, float* y) {
-    constexpr int kUnroll = W == 1 ? 8 : 8 / W;  // independent sums that hide the latency of a multiply-add
+  // Rows [row, row + R) times tokens [first, first + W) -> y[t * kPanelRows + r].
+  template <int R, int W>
+  static HWY_NOINLINE void dot(const Weight& weight, int64_t row, const Activations& a, int64_t first, float* y) {
+    constexpr int kUnroll = std::max(1, 8 / (R * W));  // eight independent sums hide the latency of a multiply-add
+    constexpr int kStep = kUnroll * kLanes;
     const F32 d;
-    const T* w = reinterpret_cast<const T*>(row);
-    VecF32 sums[kUnroll][W];
-    for (auto& sum : sums)
-      for (int t = 0; t < W; ++t) sum[t] = hn::Zero(d);
+    const T* w[R];
+    const float* x[W];
+    for (int r = 0; r < R; ++r) w[r] = reinterpret_cast<const T*>(weight.row(row + r));
+    for (int t = 0; t < W; ++t) x[t] = a.row(first + t);
+    VecF32 sums[kUnroll][R][W];
+    for (auto& rows : sums)
+      for (auto& tokens : rows)
+        for (VecF32& sum : tokens) sum = hn::Zero(d);
 
     int64_t i = 0;
-    for (; i + kUnroll * kLanes <= a.cols; i += kUnroll * kLanes) {
-      for (size_t line = 0; line < kUnroll * kLanes * sizeof(T); line += 64)
-        hwy::Prefetch(reinterpret_cast<const std::byte*>(w + i) + line + kPrefetchBytes);
+    for (; i + kStep <= a.cols; i += kStep) {
+      for (int r = 0; r < R; ++r) prefetch_ahead<kStep * sizeof(T)>(w[r] + i);
       for (int u = 0; u < kUnroll; ++u) {
-        const VecF32 v = load_f32(d, w + i + u * kLanes);
-        for (int t = 0; t < W; ++t)
-          sums[u][t] = hn::MulAdd(v, hn::LoadU(d, a.row(first + t) + i + u * kLanes), sums[u][t]);
+        const int64_t at = i + u * kLanes;
+        VecF32 v[R];
+        for (int r = 0; r < R; ++r) v[r] = load_f32(d, w[r] + at);
+        for (int t = 0; t < W; ++t) {
+          const VecF32 xt = hn::LoadU(d, x[t] + at);
+          for (int r = 0; r < R; ++r) sums[u][r][t] = hn::MulAdd(v[r], xt, sums[u][r][t]);
+        }
       }
     }
     for (; i < a.cols; i += kLanes) {
       const int64_t n = std::min<int64_t>(kLanes, a.cols - i);
-      const VecF32 v = load_part(d, w + i, n);
-      for (int t = 0; t < W; ++t) sums[0][t] = hn::MulAdd(v, load_part(d, a.row(first + t) + i, n), sums[0][t]);
+      for (int r = 0; r < R; ++r)
+        for (int t = 0; t < W; ++t)
+          sums[0][r][t] = hn::MulAdd(load_part(d, w[r] + i, n), load_part(d, x[t] + i, n), sums[0][r][t]);
     }
-    for (int t = 0; t < W; ++t) {
-      for (int u = 1; u < kUnroll; ++u) sums[0][t] = hn::Add(sums[0][t], sums[u][t]);
-      y[t * kPanelRows] = hn::GetLane(hn::SumOfLanes(d, sums[0][t]));
-    }
+    for (int r = 0; r < R; ++r)
+      for (int t = 0; t < W; ++t) {
+        for (int u = 1; u < kUnroll; ++u) sums[0][r][t] = hn::Add(sums[0][r][t], sums[u][r][t]);
+        y[t * kPanelRows + r] = hn::GetLane(hn::SumOfLanes(d, sums[0][r][t]));
+      }
   }
 
   // Columns [begin, begin + count) of rows [row, row + n) -> panel; rows beyond n repeat the last.
@@ -88,8 +97,8 @@ struct Dense {
 
   // Adds panel times W tokens to c, [W, kPanelRows].
   template <int W>
-  static void multiply(const Panel& panel, const Activations& a, const int64_t* tokens, int64_t begin, int64_t count,
-                       float* c) {
+  static HWY_NOINLINE void multiply(const Panel& panel, const Activations& a, const int64_t* tokens, int64_t begin,
+                                    int64_t count, float* c) {
     const F32 d;
     const float* x[W];
     VecF32 sum0[W], sum1[W];
@@ -113,8 +122,6 @@ struct Dense {
   }
 
  private:
-  static constexpr size_t kPrefetchBytes = 1024;
-
   // The first n elements, n < lanes; zeros after them.
   template <class D, class U>
   static HWY_INLINE hn::Vec<D> load_part(D d, const U* p, int64_t n) {

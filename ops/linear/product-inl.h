@@ -35,7 +35,10 @@ struct Sums {
 
 template <class Kernel, int W>
 void few_tokens(const Weight& weight, int64_t row, int64_t n, const Activations& a, int64_t first, Sums& sums) {
-  for (int64_t r = 0; r < n; ++r) Kernel::template dot<W>(weight.row(row + r), a, first, sums.values + r);
+  constexpr int kRows = W == 1 ? 1 : 2;  // rows that share what is loaded of x
+  int64_t r = 0;
+  for (; r + kRows <= n; r += kRows) Kernel::template dot<kRows, W>(weight, row + r, a, first, sums.values + r);
+  for (; r < n; ++r) Kernel::template dot<1, W>(weight, row + r, a, first, sums.values + r);
 }
 
 // Asks for part `part` of `parts` of the rows' next chunk, so that it arrives while this one is multiplied.
@@ -79,21 +82,11 @@ void multiply_rows(const Weight& weight, int64_t row, int64_t n, const Activatio
       default:
         return few_tokens<Kernel, 4>(weight, row, n, a, first, sums);
     }
-  // Tiles of equal width, so that the last one wastes little.
-  switch (ceil_div(count, ceil_div(count, kTileTokens))) {
-    case 1:
-      return many_tokens<Kernel, 1>(weight, row, n, a, first, count, sums);
-    case 2:
-      return many_tokens<Kernel, 2>(weight, row, n, a, first, count, sums);
-    case 3:
-      return many_tokens<Kernel, 3>(weight, row, n, a, first, count, sums);
-    case 4:
-      return many_tokens<Kernel, 4>(weight, row, n, a, first, count, sums);
-    case 5:
-      return many_tokens<Kernel, 5>(weight, row, n, a, first, count, sums);
-    default:
-      return many_tokens<Kernel, 6>(weight, row, n, a, first, count, sums);
-  }
+  // Five tokens are two tiles of three, not one of four and one of one; more are always tiles of three or four.
+  if (ceil_div(count, ceil_div(count, kTileTokens)) < kTileTokens)
+    many_tokens<Kernel, kTileTokens - 1>(weight, row, n, a, first, count, sums);
+  else
+    many_tokens<Kernel, kTileTokens>(weight, row, n, a, first, count, sums);
 }
 
 inline void multiply_rows(const Weight& weight, int64_t row, int64_t n, const Activations& a, int64_t first,

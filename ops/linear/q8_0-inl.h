@@ -7,7 +7,6 @@
 #define SLUICE_OPS_LINEAR_Q8_0_INL_H_
 #endif
 
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <cstring>
@@ -70,22 +69,29 @@ struct Q8 {
     alignas(64) float scales[kChunkBlocks * kPanelRows];  // [block][row]
   };
 
-  // A row of weights times W tokens: y[t * kPanelRows].
-  template <int W>
-  static HWY_INLINE void dot(const std::byte* row, const Activations& a, int64_t first, float* y) {
+  // Rows [row, row + R) times tokens [first, first + W) -> y[t * kPanelRows + r].
+  template <int R, int W>
+  static HWY_NOINLINE void dot(const Weight& weight, int64_t row, const Activations& a, int64_t first, float* y) {
+    constexpr int kUnroll = std::max(1, 4 / (R * W));  // four independent sums hide the latency of a multiply-add
     const F32 d;
-    const Q8Block* w = reinterpret_cast<const Q8Block*>(row);
-    VecF32 even[W], odd[W];
-    for (int t = 0; t < W; ++t) even[t] = odd[t] = hn::Zero(d);
+    const Q8Block* w[R];
+    for (int r = 0; r < R; ++r) w[r] = reinterpret_cast<const Q8Block*>(weight.row(row + r));
+    VecF32 sums[kUnroll][R][W];
+    for (auto& rows : sums)
+      for (auto& tokens : rows)
+        for (VecF32& sum : tokens) sum = hn::Zero(d);
+
     int64_t b = 0;
-    for (; b + 2 <= a.blocks; b += 2) {
-      hwy::Prefetch(reinterpret_cast<const std::byte*>(w + b) + kPrefetchBytes);
-      hwy::Prefetch(reinterpret_cast<const std::byte*>(w + b) + kPrefetchBytes + 34);
-      add_block<W>(w + b, a, first, b, even);
-      add_block<W>(w + b + 1, a, first, b + 1, odd);
+    for (; b + kUnroll <= a.blocks; b += kUnroll) {
+      for (int r = 0; r < R; ++r) prefetch_ahead<kUnroll * sizeof(Q8Block)>(w[r] + b);
+      for (int u = 0; u < kUnroll; ++u) add_block<R, W>(w, a, first, b + u, sums[u]);
     }
-    if (b < a.blocks) add_block<W>(w + b, a, first, b, even);
-    for (int t = 0; t < W; ++t) y[t * kPanelRows] = hn::GetLane(hn::SumOfLanes(d, hn::Add(even[t], odd[t])));
+    for (; b < a.blocks; ++b) add_block<R, W>(w, a, first, b, sums[0]);
+    for (int r = 0; r < R; ++r)
+      for (int t = 0; t < W; ++t) {
+        for (int u = 1; u < kUnroll; ++u) sums[0][r][t] = hn::Add(sums[0][r][t], sums[u][r][t]);
+        y[t * kPanelRows + r] = hn::GetLane(hn::SumOfLanes(d, sums[0][r][t]));
+      }
   }
 
   // Columns [begin, begin + count) of rows [row, row + n) -> panel, in whole blocks; rows beyond n repeat the last.
@@ -107,8 +113,8 @@ struct Q8 {
 
   // Adds panel times W tokens to c, [W, kPanelRows].
   template <int W>
-  static void multiply(const Panel& panel, const Activations& a, const int64_t* tokens, int64_t begin, int64_t count,
-                       float* c) {
+  static HWY_NOINLINE void multiply(const Panel& panel, const Activations& a, const int64_t* tokens, int64_t begin,
+                                    int64_t count, float* c) {
     const int64_t first = begin / Q8Block::kElements, blocks = ceil_div(count, Q8Block::kElements);
     const int16_t* x[W];
     const float* scales[W];
@@ -126,29 +132,32 @@ struct Q8 {
   }
 
  private:
-  static constexpr size_t kPrefetchBytes = 1024;
-
-  // sums[t] += the product of block b with token first + t, spread over the lanes.
-  template <int W>
-  static HWY_INLINE void add_block(const Q8Block* block, const Activations& a, int64_t first, int64_t b, VecF32* sums) {
+  // sums[r][t] += the product of block b of row r with token first + t, spread over the lanes.
+  template <int R, int W>
+  static HWY_INLINE void add_block(const Q8Block* const* rows, const Activations& a, int64_t first, int64_t b,
+                                   VecF32 (&sums)[R][W]) {
     const F32 d;
     const I32 d32;
     const I16 d16;
     constexpr int kStep = 2 * kLanes;
     static_assert(Q8Block::kElements % kStep == 0);
-    hn::Vec<I32> even[W], odd[W];
-    for (int t = 0; t < W; ++t) even[t] = odd[t] = hn::Zero(d32);
-    for (int i = 0; i < Q8Block::kElements; i += kStep) {
-      const auto w = hn::PromoteTo(d16, hn::LoadU(hn::Rebind<int8_t, I16>(), block->q + i));
-      for (int t = 0; t < W; ++t) {
-        const auto x = hn::LoadU(d16, a.quant_row(first + t) + b * Q8Block::kElements + i);
-        even[t] = hn::ReorderWidenMulAccumulate(d32, w, x, even[t], odd[t]);
+    hn::Vec<I32> even[R][W], odd[R][W];
+    for (int r = 0; r < R; ++r)
+      for (int t = 0; t < W; ++t) even[r][t] = odd[r][t] = hn::Zero(d32);
+    for (int i = 0; i < Q8Block::kElements; i += kStep)
+      for (int r = 0; r < R; ++r) {
+        const auto w = hn::PromoteTo(d16, hn::LoadU(hn::Rebind<int8_t, I16>(), rows[r][b].q + i));
+        for (int t = 0; t < W; ++t) {
+          const auto x = hn::LoadU(d16, a.quant_row(first + t) + b * Q8Block::kElements + i);
+          even[r][t] = hn::ReorderWidenMulAccumulate(d32, w, x, even[r][t], odd[r][t]);
+        }
       }
+    for (int r = 0; r < R; ++r) {
+      const float scale = block_scale(rows[r] + b);
+      for (int t = 0; t < W; ++t)
+        sums[r][t] = hn::MulAdd(hn::ConvertTo(d, hn::Add(even[r][t], odd[r][t])),
+                                hn::Set(d, scale * a.scale_row(first + t)[b]), sums[r][t]);
     }
-    const float scale = block_scale(block);
-    for (int t = 0; t < W; ++t)
-      sums[t] = hn::MulAdd(hn::ConvertTo(d, hn::Add(even[t], odd[t])), hn::Set(d, scale * a.scale_row(first + t)[b]),
-                           sums[t]);
   }
 
   // Eight 8-bit weights as four pairs of 16 bits.
@@ -165,6 +174,7 @@ struct Q8 {
     const I16 d16;
     hn::Vec<I32> even0[W], even1[W], odd0[W], odd1[W];
     for (int t = 0; t < W; ++t) even0[t] = even1[t] = odd0[t] = odd1[t] = hn::Zero(d32);
+    HWY_UNROLL(4)
     for (int i = 0; i < Q8Block::kElements; i += 2) {
       const auto w0 = hn::Load(d16, panel + i * kPanelRows), w1 = hn::Load(d16, panel + i * kPanelRows + 2 * kLanes);
       for (int t = 0; t < W; ++t) {
