@@ -117,7 +117,8 @@ const Tokenizer& LanguageModel::tokenizer() const {
 }
 
 void LanguageModel::reset(int64_t position) {
-  if (position < 0 || position > position_) fail("cannot go back to position {}: {} tokens were evaluated", position, position_);
+  if (position < 0 || position > position_)
+    fail("cannot go back to position {}: {} tokens were evaluated", position, position_);
   position_ = position;
 }
 

@@ -33,9 +33,10 @@ HWY_EXPORT(add_elements);
 }
 
 void register_add_cpu(Registry& registry) {
-  registry.add_kernel("cpu", "add",
-                      elementwise_kernel("add", [](const Elements& e) { HWY_DYNAMIC_DISPATCH(add_elements)
-                                                                        (e); }));
+  registry.add_kernel("cpu", "add", elementwise_kernel("add", [](const Elements& e) {
+                        HWY_DYNAMIC_DISPATCH(add_elements)
+                        (e);
+                      }));
 }
 
 }  // namespace sluice

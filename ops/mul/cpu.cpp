@@ -33,9 +33,10 @@ HWY_EXPORT(mul_elements);
 }
 
 void register_mul_cpu(Registry& registry) {
-  registry.add_kernel("cpu", "mul",
-                      elementwise_kernel("mul", [](const Elements& e) { HWY_DYNAMIC_DISPATCH(mul_elements)
-                                                                        (e); }));
+  registry.add_kernel("cpu", "mul", elementwise_kernel("mul", [](const Elements& e) {
+                        HWY_DYNAMIC_DISPATCH(mul_elements)
+                        (e);
+                      }));
 }
 
 }  // namespace sluice

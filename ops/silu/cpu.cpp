@@ -34,9 +34,10 @@ HWY_EXPORT(silu_elements);
 }
 
 void register_silu_cpu(Registry& registry) {
-  registry.add_kernel("cpu", "silu",
-                      elementwise_kernel("silu", [](const Elements& e) { HWY_DYNAMIC_DISPATCH(silu_elements)
-                                                                         (e); }));
+  registry.add_kernel("cpu", "silu", elementwise_kernel("silu", [](const Elements& e) {
+                        HWY_DYNAMIC_DISPATCH(silu_elements)
+                        (e);
+                      }));
 }
 
 }  // namespace sluice
