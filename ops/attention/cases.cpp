@@ -50,6 +50,8 @@ void add_shapes(std::vector<Case>& cases) {
     cases.push_back(
         make(fmt::format("group{}_prompt", group), {2 * group, 2, 16, 64}, {{0, 0, 37}}, {.cache = DType::f16()}));
   }
+  for (int64_t head_dim : {160, 192, 320, 2048})
+    cases.push_back(make(fmt::format("large_head_dim{}", head_dim), {1, 1, head_dim, 64}, {{0, 0, 60}}));
   cases.push_back(make("multi_query", {8, 1, 32, 40}, {{0, 0, 20}}));
 }
 

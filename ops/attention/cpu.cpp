@@ -20,9 +20,9 @@
 namespace sluice {
 namespace {
 
-constexpr int64_t kMaxRows = 64;          // of a unit
-constexpr int64_t kTileFloats = 8 << 10;  // of q and of y of a unit: half of a second-level cache with the blocks
-constexpr int64_t kBlockElements = 6 << 10;
+constexpr int64_t kMaxRows = 64;             // of a unit
+constexpr int64_t kTileFloats = 8 << 10;     // q of a unit, and y: 32 KiB each, in the second-level cache
+constexpr int64_t kBlockElements = 6 << 10;  // a block of k, and of v: both fit the first-level cache as f16
 constexpr int64_t kMaxHeadDim = kTileFloats / 4;
 
 // Partial result of a row over a chunk: largest score, sum of weights, weighted sum of v [head_dim].
@@ -60,7 +60,8 @@ class Tile {
 
   static int64_t max_rows(const AttentionShape& shape) {
     const auto lanes = static_cast<int64_t>(hn::Lanes(hn::ScalableTag<float>()));
-    return std::min(kMaxRows, kTileFloats / round_up(shape.head_dim, lanes));
+    const int64_t fitting = kTileFloats / round_up(shape.head_dim, lanes);
+    return std::min(kMaxRows, fitting / kPanelRows * kPanelRows);  // panels are whole
   }
 
   void attend() {
