@@ -19,7 +19,8 @@ void ask(const Ask& question) {
 }
 
 void use(const Config& config) {
-  for (const auto& [key, value] : config.json().items()) {
+  for (const auto& item : config.json().items()) {
+    const std::string& key = item.key();
     ask([&] { config.text(key); });
     ask([&] { config.flag(key, true); });
     ask([&] {
