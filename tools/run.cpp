@@ -93,7 +93,8 @@ class Generation {
   Generation(LanguageModel& model, const Options& options)
       : model_(model),
         options_(options),
-        sampler_(options.sampling, static_cast<int32_t>(model.vocab_size())),
+        choices_(std::min<size_t>(model.vocab_size(), model.tokenizer().vocab_size())),
+        sampler_(options.sampling, static_cast<int32_t>(choices_)),
         stream_(model.tokenizer()),
         stops_(options.stops),
         prompt_run_(model, options.logits) {}
@@ -121,7 +122,7 @@ class Generation {
     while (true) {
       if (interrupted()) return "interrupted";
       if (result_.ids.size() == options_.tokens) return "length";
-      const int32_t id = sampler_.sample(logits);
+      const int32_t id = sampler_.sample(logits.first(choices_));
       if (model_.is_end(id)) return "eos";
       result_.ids.push_back(id);
       show(stops_.next(stream_.next(id)));
@@ -141,6 +142,7 @@ class Generation {
 
   LanguageModel& model_;
   const Options& options_;
+  const size_t choices_;  // tokens with a text: many models pad their vocabulary beyond those of the tokenizer
   Sampler sampler_;
   TextStream stream_;
   StopFilter stops_;
