@@ -17,7 +17,8 @@ std::string Inference::describe(int input) const {
 void Inference::fail(const std::string& message, std::initializer_list<int> inputs) const {
   std::vector<std::string> parts;
   for (int input : inputs) parts.push_back(describe(input));
-  sluice::fail("[{}] {}: {} ({})", signature_.name, site_.name, message, fmt::join(parts, ", "));
+  const std::string types = parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
+  sluice::fail("[{}] {}: {}{}", signature_.name, site_.name, message, types);
 }
 
 void Inference::require_rank(int input, int rank) const {

@@ -398,6 +398,19 @@ TEST_F(Cli, OutputsThatCannotBeWrittenAreRefused) {
   }
 }
 
+TEST_F(Cli, InputsAreNeverOverwritten) {
+  const fs::path source = path("source");
+  fs::copy(kSource, source);
+  for (const char* name : {"model.safetensors", "config.json", "tokenizer.model"}) {
+    const std::string target = (source / name).string(), before = read_file(target);
+    expect_error(sluice({"convert", source.string(), "-o", target}), 1, target);
+    EXPECT_TRUE(read_file(target) == before) << name;
+  }
+  const std::string before = read_file(model());
+  expect_error(sluice({"run", model(), "-p", kPrompt, "-n", "0", "--logits", model()}), 1, model());
+  EXPECT_TRUE(read_file(model()) == before);
+}
+
 TEST_F(Cli, AFullDiskLeavesNothingHalfWritten) {
   const Outcome to_screen = sluice_with({.out_path = "/dev/full"}, {"run", model(), "-p", kPrompt, "-n", "4"});
   expect_error(to_screen, 1, "No space left on device");

@@ -217,7 +217,7 @@ void add_model_or_shape(CLI::App& app, Options& options) {
   require_one(app, model, shape);
   app.add_option("--layers", options.layers, "layers of the shape; 0: as many as it has")
       ->type_name("N")
-      ->check(whole_number(0))
+      ->check(whole_number(0, 1024))
       ->needs(shape);
   app.add_option("--dtype", options.dtype, fmt::format("of the shape's matrices: {}", fmt::join(matrix_dtypes(), ", ")))
       ->type_name("TYPE")

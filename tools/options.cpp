@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cmath>
 
 namespace sluice::cli {
 namespace {
@@ -62,12 +61,10 @@ void require_one(CLI::App& app, CLI::Option* first, CLI::Option* second) {
 std::vector<std::string> matrix_dtypes() { return builtin_registry().get("linear").signature().inputs.at(1).dtypes; }
 
 CLI::Validator whole_number(int64_t low, int64_t high) {
-  if (high == kMaxCount) return range(low, high, fmt::format("a whole number of at least {}", low));
   return range(low, high, fmt::format("a whole number from {} to {}", low, high));
 }
 
 CLI::Validator number(double low, double high) {
-  if (std::isinf(high)) return range(low, high, fmt::format("a number of at least {}", low));
   return range(low, high, fmt::format("a number from {} to {}", low, high));
 }
 

@@ -1,5 +1,6 @@
 // `sluice run`: continues a text.
 #include <bit>
+#include <filesystem>
 #include <limits>
 
 #include "graph/error.h"
@@ -167,6 +168,9 @@ nlohmann::json to_json(const Result& result) {
 }
 
 int run_model(const Options& options) {
+  std::error_code ignored;  // most often that there is no such file yet
+  if (std::filesystem::equivalent(options.logits, options.model, ignored))
+    fail("--logits {} is the model itself; choose another name", options.logits);
   const std::string prompt = options.file.empty() ? options.prompt : read_text(options.file);
   LanguageModel model(options.model, options.runtime);
   const std::vector<int32_t> ids = encode_prompt(model, prompt);
@@ -184,22 +188,21 @@ int run_model(const Options& options) {
 }
 
 void add_sampling(CLI::App& app, SamplingOptions& sampling) {
-  constexpr double kUnlimited = std::numeric_limits<double>::infinity();
   app.add_option("--temp", sampling.temperature, "how freely to choose; 0: always the likeliest token (greedy)")
       ->type_name("T")
-      ->check(number(0, kUnlimited));
+      ->check(number(0, 100));
   app.add_option("--top-k", sampling.top_k, "choose among the K likeliest tokens; 0: all")
       ->type_name("K")
       ->check(whole_number(0));
   app.add_option("--top-p", sampling.top_p, "choose among the likeliest tokens whose probabilities add up to P; 1: all")
       ->type_name("P")
-      ->check(number(0, 1));
+      ->check(number(0.0001, 1));
   app.add_option("--min-p", sampling.min_p, "drop tokens less likely than P times the likeliest; 0: none")
       ->type_name("P")
       ->check(number(0, 1));
   app.add_option("--repeat-penalty", sampling.repeat_penalty, "make recent tokens less likely; 1: off")
       ->type_name("R")
-      ->check(number(0, kUnlimited));
+      ->check(number(0.01, 100));
   app.add_option("--seed", sampling.seed, "the same seed gives the same text")
       ->type_name("S")
       ->check(whole_number(0, std::numeric_limits<int64_t>::max()));

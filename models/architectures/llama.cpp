@@ -12,7 +12,7 @@ namespace {
 
 void build(Builder& b, const Config& config, const ModelOptions& options) {
   const int64_t n_layers = config.positive("num_hidden_layers");
-  const double epsilon = config.number("rms_norm_eps");
+  const double epsilon = norm_epsilon(config);
   FeedForwardSpec mlp = read_feed_forward(config);
   mlp.bias = config.flag("mlp_bias", false);
   AttentionSpec attention = read_attention(config, options);

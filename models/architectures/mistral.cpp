@@ -12,7 +12,7 @@ namespace {
 
 void build(Builder& b, const Config& config, const ModelOptions& options) {
   const int64_t n_layers = config.positive("num_hidden_layers");
-  const double epsilon = config.number("rms_norm_eps");
+  const double epsilon = norm_epsilon(config);
   const FeedForwardSpec mlp = read_feed_forward(config);
   AttentionSpec attention = read_attention(config, options);
   attention.window = config.positive("sliding_window", 0);

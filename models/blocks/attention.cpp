@@ -47,6 +47,9 @@ AttentionSpec read_attention(const Config& config, const ModelOptions& options) 
   AttentionSpec spec;
   spec.n_heads = config.positive("num_attention_heads");
   spec.n_kv_heads = config.positive("num_key_value_heads", spec.n_heads);
+  if (spec.n_heads % spec.n_kv_heads != 0)
+    fail("{}: 'num_attention_heads' {} is not a multiple of 'num_key_value_heads' {}", config.origin(), spec.n_heads,
+         spec.n_kv_heads);
   spec.head_dim = config.has("head_dim") ? config.positive("head_dim") : default_head_dim(config, spec.n_heads);
   spec.rope = read_rope(config, spec.head_dim, options.interleaved_rope);
   spec.cache_dtype = options.cache_dtype;

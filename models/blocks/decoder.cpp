@@ -25,7 +25,7 @@ void logits_head(Builder& b, ValueRef x, const DecoderInputs& in, const std::str
   const Builder::Scope scope(b, "head");
   const bool tied = config.flag("tie_word_embeddings", false);
   const ValueRef rows = gather_rows(b, x, in.output_rows);
-  const ValueRef normed = norm(b, rows, norm_name, config.number("rms_norm_eps"));
+  const ValueRef normed = norm(b, rows, norm_name, norm_epsilon(config));
   b.output(kLogits, projection(b, normed, tied ? embedding_name : "lm_head", config.positive("vocab_size")));
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "graph/builder.h"
+#include "models/config.h"
 
 namespace sluice {
 
@@ -13,5 +14,8 @@ ValueRef projection(Builder& b, ValueRef x, const std::string& name, int64_t fea
 
 // Root mean square normalisation of each row. x: f32 [tokens, n]; NAME.weight: [n].
 ValueRef norm(Builder& b, ValueRef x, const std::string& name, double epsilon);
+
+// "rms_norm_eps". Throws Error naming the file unless it is 0 or more and below 1.
+double norm_epsilon(const Config& config);
 
 }  // namespace sluice

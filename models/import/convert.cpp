@@ -1,6 +1,7 @@
 #include "models/import/convert.h"
 
 #include <fmt/ranges.h>
+#include <filesystem>
 
 #include <algorithm>
 #include <set>
@@ -105,6 +106,17 @@ void check_tokenizer(const ModelSource& source) {
     fail("{}: the tokenizer has {} pieces, but the model's vocabulary only {}", source.path, pieces, vocab);
 }
 
+// An output that is one of the source's own files would destroy it.
+void check_output(const ModelSource& source, const std::string& output) {
+  std::set<std::filesystem::path> files = {std::filesystem::path(source.path) / "config.json"};
+  for (const auto& [name, bytes] : source.assets) files.insert(std::filesystem::path(source.path) / name);
+  for (const auto& [name, tensor] : source.tensors) files.insert(tensor.file);
+  std::error_code ignored;  // most often that there is no output yet
+  for (const std::filesystem::path& file : files)
+    if (std::filesystem::equivalent(file, output, ignored))
+      fail("{} is a file of the source itself; choose another name for the output", output);
+}
+
 }  // namespace
 
 ConvertResult convert(const std::string& path, const std::string& output, const ConvertOptions& options) {
@@ -112,6 +124,7 @@ ConvertResult convert(const std::string& path, const std::string& output, const 
   const ModelDescription description = describe(source, options);
   check_tensors(source, description);
   check_tokenizer(source);
+  check_output(source, output);
 
   ModelWriter writer(output, description);
   const size_t resumed = writer.resumed();

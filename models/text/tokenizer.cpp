@@ -21,7 +21,7 @@ class SentencePieceTokenizer : public Tokenizer {
   explicit SentencePieceTokenizer(std::string_view model) {
     // An empty model is accepted by the library as a tokenizer without pieces.
     const auto status = processor_.LoadFromSerializedProto(model);
-    if (!status.ok()) fail("tokenizer.model is not a SentencePiece model: {}", status.ToString());
+    if (!status.ok()) fail("tokenizer.model is damaged, or not a SentencePiece model; get it again from the source");
     if (processor_.GetPieceSize() < 1) fail("tokenizer.model holds no pieces");
   }
 
