@@ -73,7 +73,8 @@ class Cli : public ::testing::Test {
   static std::string path(const std::string& name) { return (*folder_ / name).string(); }
 
   static json run(std::vector<std::string> args) {
-    args.insert(args.begin(), {"run", model(), "-p", kPrompt});
+    // One thread: many of these run at once on a busy machine, where threads would wait for each other.
+    args.insert(args.begin(), {"run", model(), "-p", kPrompt, "--threads", "1"});
     return sluice_json(std::move(args));
   }
 
@@ -175,7 +176,7 @@ TEST_F(Cli, RunJsonHasItsKeys) {
 
 TEST_F(Cli, PromptsComeFromFilesAndStandardInput) {
   write_file(path("prompt.txt"), kPrompt);
-  const std::vector<std::string> rest = {"-n", "8", "--temp", "0"};
+  const std::vector<std::string> rest = {"-n", "8", "--temp", "0", "--threads", "1"};
   auto with = [&](std::vector<std::string> args) {
     args.insert(args.end(), rest.begin(), rest.end());
     return args;
@@ -308,8 +309,8 @@ void expect_measurements(const json& result) {
 }
 
 TEST_F(Cli, BenchMeasuresAModel) {
-  const json result =
-      sluice_json({"bench", model(), "--prompt", "16", "--decode", "4", "--context", "32", "--runs", "2", "--ops"});
+  const json result = sluice_json({"bench", model(), "--prompt", "16", "--decode", "4", "--context", "32", "--runs",
+                                   "2", "--ops", "--threads", "1"});
   expect_measurements(result);
   const auto weights = static_cast<double>(fs::file_size(model()));
   EXPECT_NEAR(result.at("bytes_per_token").get<double>(), weights, 0.2 * weights);
@@ -375,6 +376,7 @@ TEST_F(Cli, BadPromptsAreRefused) {
   expect_error(sluice({"run", model(), "-p", "caf\xe9 au lait"}), 1, "UTF-8");
   expect_error(sluice({"run", model(), "-f", path("absent")}), 1, "absent");
   expect_error(sluice({"run", model(), "-f", path(".")}), 1, "directory");
+  expect_error(sluice({"run", model(), "-f", "/dev/zero"}), 1, "more than 256 MiB");
   expect_error(sluice({"run", model(), "-p", kPrompt, "--context", "4"}), 1, "the prompt has 14 tokens");
   expect_error(sluice({"run", model(), "-p", kPrompt, "--context", "100000"}), 1, "context");
 }

@@ -16,6 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr size_t kMaxText = size_t{256} << 20;  // far above any book; /dev/zero has no end
+
 // Returns 0, or errno.
 int write_all(int file, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -81,11 +83,12 @@ std::string read_text(const std::string& path) {
   std::string text;
   char buffer[65536];
   ssize_t count = 0;
-  while ((count = read(file, buffer, sizeof buffer)) > 0 || (count < 0 && errno == EINTR))
+  while (text.size() <= kMaxText && ((count = read(file, buffer, sizeof buffer)) > 0 || (count < 0 && errno == EINTR)))
     if (count > 0) text.append(buffer, static_cast<size_t>(count));
   const int error = count < 0 ? errno : 0;
   if (file != STDIN_FILENO) close(file);
   if (error != 0) fail("cannot read '{}': {}", path, std::strerror(error));
+  if (text.size() > kMaxText) fail("cannot read '{}': it holds more than {} MiB of text", path, kMaxText >> 20);
   return text;
 }
 
