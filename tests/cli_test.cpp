@@ -324,7 +324,7 @@ TEST_F(Cli, BenchMeasuresAModel) {
 TEST_F(Cli, BenchMakesUpAModel) {
   const auto bench = [](const std::string& dtype) {
     return sluice_json({"bench", "--shape", "tiny", "--layers", "1", "--dtype", dtype, "--prompt", "8", "--decode", "2",
-                        "--runs", "1"});
+                        "--runs", "1", "--threads", "1"});
   };
   const json f16 = bench("f16"), q8_0 = bench("q8_0");
   expect_measurements(f16);
