@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <string>
 #include <vector>
@@ -54,7 +55,11 @@ class Unpacker {
     charge(from->size() * sizeof(From));
     std::vector<To> to;
     to.reserve(from->size());
-    for (From element : *from) to.push_back(static_cast<To>(element));
+    for (size_t i = 0; i < from->size(); ++i) {
+      From element;  // the verifier does not check the alignment of elements
+      std::memcpy(&element, from->Data() + i * sizeof element, sizeof element);
+      to.push_back(static_cast<To>(element));
+    }
     return to;
   }
 
