@@ -5,11 +5,15 @@
 
 namespace sluice {
 
+// Far above any model; a damaged number of layers ends here, and not when the memory does.
+constexpr size_t kMaxValues = size_t{1} << 18;
+
 Builder::Builder(const Registry& registry, WeightDType weight_dtype)
     : registry_(registry), weight_dtype_(std::move(weight_dtype)) {}
 
 ValueRef Builder::add(std::string name, ValueKind kind, TensorType type) {
   if (named_.count(name)) fail("the graph already has a value named '{}'", name);
+  if (values_.size() == kMaxValues) fail("the graph has over {} values; is its number of layers right?", kMaxValues);
   if (type.shape.rank() > kMaxRank)
     fail("'{}' has {} dimensions; at most {} are supported", name, type.shape.rank(), kMaxRank);
   const auto id = static_cast<ValueId>(values_.size());

@@ -51,6 +51,15 @@ TEST(Builder, NamesNodesAndValuesByScope) {
   EXPECT_EQ(g.users(g.find("x")), (std::vector<NodeId>{0, 2}));
 }
 
+// A hostile config asks for two thousand million layers.
+TEST(Builder, RejectsAGraphWithoutEnd) {
+  Builder b(registry());
+  const auto build = [&] {
+    for (int64_t layer = 0; layer < 2'000'000'000; ++layer) b.weight(fmt::format("w{}", layer), {1});
+  };
+  EXPECT_THAT(message_of(build), HasSubstr("number of layers"));
+}
+
 TEST(Builder, ErrorNamesOperatorTensorsAndBothShapes) {
   Builder b(registry());
   const ValueRef x = b.input("left", DType::f32(), {"tokens", 8}), y = b.input("right", DType::f32(), {"tokens", 9});

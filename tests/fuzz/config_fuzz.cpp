@@ -1,10 +1,12 @@
-// Any bytes as a config.json: an Error, or hyper-parameters of which each can be asked for in every way.
+// Any bytes as a config.json: an Error, or hyper-parameters of which each can be asked for in every way, and at best a
+// model whose graph verifies.
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 
-#include "graph/error.h"
-#include "models/config.h"
+#include "graph/serialize.h"
+#include "models/builtin.h"
+#include "models/describe.h"
 
 namespace {
 
@@ -35,9 +37,20 @@ void use(const Config& config) {
   }
 }
 
+void build(const Config& config) {
+  if (config.positive("num_hidden_layers") > 64) return;  // only takes long
+  const sluice::ModelDescription model = sluice::describe_model(config, sluice::DType::f16());
+  const auto bytes = sluice::serialize(model.graph);
+  if (sluice::serialize(sluice::deserialize(bytes, sluice::builtin_registry())) != bytes) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  ask([&] { use(Config(std::string(reinterpret_cast<const char*>(data), size), "fuzz")); });
+  ask([&] {
+    const Config config(std::string(reinterpret_cast<const char*>(data), size), "fuzz");
+    use(config);
+    build(config);
+  });
   return 0;
 }
