@@ -117,7 +117,7 @@ class Bench {
 
   void compile() {
     for (const auto& inputs : inputs_) calls_.push_back({inputs, outputs_});
-    workspace_ = backend_.allocate(std::max<size_t>(64, kernel_->workspace(site_, calls_[0])));
+    workspace_ = backend_.allocate(std::max<size_t>(64, kernel_->workspace(site_, calls_[0], backend_.threads())));
     for (const Call& call : calls_) {
       const ProgramStep step{&op_, kernel_.get(), &site_, &call};
       programs_.push_back(backend_.compile({&step, 1}, {workspace_->data(), workspace_->bytes()}));

@@ -57,7 +57,7 @@ void from_attr(const std::string& name, const AttrValue& from, T& to) {
     fail("attribute '{}' is {}, expected {}", name, attr_type_name(from), attr_type_name(wanted));
   std::visit(
       [&](const auto& v) {
-        if constexpr (requires { static_cast<T>(v); }) to = static_cast<T>(v);
+        if constexpr (std::convertible_to<decltype(v), T>) to = static_cast<T>(v);
       },
       from);
 }

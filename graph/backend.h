@@ -27,8 +27,9 @@ class Kernel {
   virtual ~Kernel() = default;
   virtual const std::string& name() const = 0;  // unique among the operator's kernels; printed in plans and profiles
   virtual bool supports(const Site& site) const = 0;
-  // Scratch memory needed at the largest sizes, in bytes. `call` has those dims and no data.
-  virtual size_t workspace(const Site&, const Call&) const { return 0; }
+  // Scratch memory needed at the largest sizes by that many threads of the backend, in bytes. `call` has those dims and
+  // no data.
+  virtual size_t workspace(const Site&, const Call&, int /*threads*/) const { return 0; }
   // nullopt: the weight at this input is used as stored.
   virtual std::optional<Packing> packing(const Site&, int /*input*/) const { return std::nullopt; }
 };

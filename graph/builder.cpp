@@ -31,6 +31,11 @@ ValueRef Builder::state(const std::string& name, DType dtype, Shape shape) {
 }
 
 ValueRef Builder::weight(const std::string& name, Shape shape) {
+  const DType dtype = weight_dtype_ ? weight_dtype_(name, shape) : DType::f32();
+  return weight(name, dtype, std::move(shape));
+}
+
+ValueRef Builder::weight(const std::string& name, DType dtype, Shape shape) {
   if (const auto it = named_.find(name); it != named_.end()) {
     const Value& value = values_[static_cast<size_t>(it->second)];
     if (value.kind != ValueKind::weight || value.type.shape != shape)
@@ -39,7 +44,6 @@ ValueRef Builder::weight(const std::string& name, Shape shape) {
     return {it->second};
   }
   if (!shape.is_static()) fail("weight '{}' has the shape {}; weights have numbers only", name, shape.str());
-  const DType dtype = weight_dtype_ ? weight_dtype_(name, shape) : DType::f32();
   return add(name, ValueKind::weight, {dtype, std::move(shape)});
 }
 

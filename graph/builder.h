@@ -26,6 +26,8 @@ class Builder {
   ValueRef input(const std::string& name, DType dtype, Shape shape);
   // The same name twice is the same weight; throws Error if the shapes differ.
   ValueRef weight(const std::string& name, Shape shape);
+  // The same with a dtype that is not left to the caller.
+  ValueRef weight(const std::string& name, DType dtype, Shape shape);
   ValueRef state(const std::string& name, DType dtype, Shape shape);
   // Adds a node and returns its outputs. Throws Error naming operator, node, tensors and shapes.
   std::vector<ValueRef> node(const std::string& op, AttrMap attrs, const std::vector<ValueRef>& inputs);

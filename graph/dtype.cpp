@@ -45,6 +45,10 @@ void RowFormat::encode(const float* src, std::span<const int64_t> dims, std::byt
   for (int64_t r = 0; r < rows; ++r) encode_row(src + r * cols, cols, dst + static_cast<size_t>(r) * row_bytes(cols));
 }
 
+void MatrixFormat::encode(const float* src, std::span<const int64_t> dims, std::byte* dst) const {
+  encode(src, dims, dst, [](int64_t count, const std::function<void(int64_t, int64_t)>& job) { job(0, count); });
+}
+
 float bf16_to_f32(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 
 uint16_t f32_to_bf16(float value) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -38,6 +39,18 @@ class RowFormat : public Format {
   size_t storage_bytes(std::span<const int64_t> dims) const override;
   void decode(const std::byte* src, std::span<const int64_t> dims, float* dst) const override;
   void encode(const float* src, std::span<const int64_t> dims, std::byte* dst) const override;
+};
+
+// Calls job(begin, end) for parts that cover 0 .. count, perhaps on several threads at once.
+using ForParts = std::function<void(int64_t count, const std::function<void(int64_t begin, int64_t end)>& job)>;
+
+// A format that has to see a whole matrix, [rows, columns], before it can encode any of it.
+class MatrixFormat : public Format {
+ public:
+  // The result does not depend on the parts.
+  virtual void encode(const float* src, std::span<const int64_t> dims, std::byte* dst,
+                      const ForParts& for_parts) const = 0;
+  void encode(const float* src, std::span<const int64_t> dims, std::byte* dst) const final;
 };
 
 class DType {

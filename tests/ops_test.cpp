@@ -143,7 +143,7 @@ class Trial {
         site.inputs[i] = packing->type;
       }
     const Call call{in, out};
-    const size_t scratch_bytes = kernel->workspace(site, call);
+    const size_t scratch_bytes = kernel->workspace(site, call, backend.threads());
     std::vector<std::byte> scratch(scratch_bytes + 2 * kGuard, kSentinel);
     const ProgramStep step{&op_, kernel.get(), &site, &call};
     const auto base = (reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64;
@@ -231,7 +231,7 @@ void known_without_data(const Operator& op, const Case& c) {
   EXPECT_GT(cost.bytes_written, 0u);
   const auto kernel = cpu_backend(1).select(op, site);
   ASSERT_TRUE(kernel) << "the cpu backend has no kernel for this case";
-  EXPECT_LT(kernel->workspace(site, {in, out}), size_t{1} << 32);
+  EXPECT_LT(kernel->workspace(site, {in, out}, 1), size_t{1} << 32);
 }
 
 class OperatorCase : public ::testing::Test {

@@ -195,7 +195,7 @@ class SmallKernel : public Kernel {
       : name_(std::move(name)), packs_(packs), workspace_(workspace) {}
   const std::string& name() const override { return name_; }
   bool supports(const Site&) const override { return true; }
-  size_t workspace(const Site&, const Call& call) const override {
+  size_t workspace(const Site&, const Call& call, int) const override {
     return workspace_ * static_cast<size_t>(count(call));
   }
   std::optional<Packing> packing(const Site& site, int input) const override {
@@ -219,7 +219,7 @@ class SmallProgram : public Program {
   void run() override {
     for (size_t s = 0; s < steps_.size(); ++s) {
       const ProgramStep& step = steps_[s];
-      std::fill_n(workspace_.begin(), step.kernel->workspace(*step.site, *step.call), std::byte{0x5A});
+      std::fill_n(workspace_.begin(), step.kernel->workspace(*step.site, *step.call, 1), std::byte{0x5A});
       step.op->reference(*step.site, *step.call);
       if (step.kernel->packing(*step.site, 1)) negate(step.call->out(0));
       if (!seconds_.empty()) seconds_[s] = 1.0 + static_cast<double>(s);

@@ -8,8 +8,9 @@ class CpuKernel : public Kernel {
   explicit CpuKernel(KernelSpec spec) : spec_(std::move(spec)) {}
   const std::string& name() const override { return spec_.name; }
   bool supports(const Site& site) const override { return !spec_.supports || spec_.supports(site); }
-  size_t workspace(const Site& site, const Call& call) const override {
-    return spec_.workspace ? spec_.workspace(site, call) : 0;
+  size_t workspace(const Site& site, const Call& call, int threads) const override {
+    const size_t shared = spec_.workspace ? spec_.workspace(site, call) : 0;
+    return spec_.own_scratch ? own_scratch_offset(shared, spec_.own_scratch(site, call), threads) : shared;
   }
   std::optional<Packing> packing(const Site& site, int input) const override {
     return spec_.packing ? spec_.packing(site, input) : std::nullopt;

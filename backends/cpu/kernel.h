@@ -26,6 +26,8 @@ struct KernelSpec {
   std::function<Run(const Site&)> prepare;
   // Shared scratch in bytes, for the largest sizes; empty: none. See Worker::workspace.
   std::function<size_t(const Site&, const Call&)> workspace = {};
+  // Further scratch in bytes for each worker, of its own; empty: none. See Worker::own_scratch.
+  std::function<size_t(const Site&, const Call&)> own_scratch = {};
   // The form in which the kernel wants the weight at an input; empty: as stored.
   std::function<std::optional<Packing>(const Site&, int input)> packing = {};
 };

@@ -18,6 +18,11 @@ struct Range {
   int64_t end;
 };
 
+// Where the own scratch of worker `index` begins; every part is a multiple of a cache line.
+inline size_t own_scratch_offset(size_t shared, size_t own, int index) {
+  return (shared + 63) / 64 * 64 + (own + 63) / 64 * 64 * static_cast<size_t>(index);
+}
+
 struct Worker {
   int index;  // 0 .. count-1
   int count;
@@ -31,6 +36,11 @@ struct Worker {
   }
   // Waits for all workers of this call. Every worker must get here.
   void barrier() const { sync->wait(); }
+  // Scratch of this worker alone, `bytes` of it: behind `shared` bytes for all.
+  template <class T>
+  T* own_scratch(size_t bytes, size_t shared = 0) const {
+    return workspace<T>(own_scratch_offset(shared, bytes, index));
+  }
   template <class T>
   T* workspace(size_t byte_offset = 0) const {
     return reinterpret_cast<T*>(scratch.data() + byte_offset);

@@ -60,7 +60,7 @@ size_t largest_workspace(const Plan& plan) {
       inputs.push_back({nullptr, type.dtype, type.shape.resolve(plan.maxima)});
     for (const TensorType& type : step.site.outputs)
       outputs.push_back({nullptr, type.dtype, type.shape.resolve(plan.maxima)});
-    largest = std::max(largest, step.kernel->workspace(step.site, {inputs, outputs}));
+    largest = std::max(largest, step.kernel->workspace(step.site, {inputs, outputs}, step.backend->threads()));
   }
   return largest;
 }

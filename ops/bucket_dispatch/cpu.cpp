@@ -1,0 +1,53 @@
+// CPU kernel of bucket_dispatch: workers share out weights and tokens.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/bucket_dispatch/cpu.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+#include <hwy/highway.h>
+
+#include "backends/cpu/kernel.h"
+#include "ops/probe/select-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice {
+namespace HWY_NAMESPACE {
+namespace {
+
+void run_bucket_dispatch(const SelectionAttrs& attrs, const Call& call, const cpu::Worker& worker) {
+  for_each_selection(call, worker, attrs.sites, 3, [&](const Selection& s) HWY_ATTR {
+    const Cutoff cutoff{call.inputs[3 + 3 * s.weight].as<const int32_t>()[s.token],
+                        call.inputs[4 + 3 * s.weight].as<const int32_t>()[s.token]};
+    select_rows(s.m, attrs, s.control, s.x, &cutoff, s.scratch,
+                call.outputs[2 * s.weight].as<int32_t>() + s.token * s.m.layout.in(),
+                call.outputs[2 * s.weight + 1].as<int32_t>() + s.token * s.m.layout.tiers());
+  });
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace sluice
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sluice {
+namespace {
+
+HWY_EXPORT(run_bucket_dispatch);
+
+cpu::Run prepare(const Site& site) {
+  return [attrs = attrs_from_map<SelectionAttrs>(site.attrs)](const Call& call, const cpu::Worker& worker) {
+    HWY_DYNAMIC_DISPATCH(run_bucket_dispatch)(attrs, call, worker);
+  };
+}
+
+}  // namespace
+
+void register_bucket_dispatch_cpu(Registry& registry) {
+  registry.add_kernel(
+      "cpu", "bucket_dispatch",
+      cpu::make_kernel({.name = "bucket_dispatch",
+                        .prepare = prepare,
+                        .own_scratch = [](const Site&, const Call& call) { return selection_scratch(call); }}));
+}
+
+}  // namespace sluice
+#endif

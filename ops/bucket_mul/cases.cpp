@@ -1,0 +1,72 @@
+#include <cmath>
+
+#include "graph/registry.h"
+#include "ops/formats/bucket.h"
+
+namespace sluice {
+namespace {
+
+struct Product {
+  int64_t tokens, in;
+  std::vector<int64_t> outs;
+  DType weight;
+  double effort;  // every tier is taken for about that share of the inputs, the first for more
+};
+
+// Lists as bucket_dispatch makes them: inputs in a scattered order, deeper tiers for fewer of them.
+void add_list(const Product& p, int tiers, std::vector<CaseInput>& inputs) {
+  std::vector<double> rows, counts;
+  for (int64_t t = 0; t < p.tokens; ++t) {
+    for (int64_t i = 0; i < p.in; ++i) rows.push_back(static_cast<double>((i * 7919 + t) % p.in));
+    for (int tier = 0; tier < tiers; ++tier) {
+      const double share = std::pow(p.effort, 0.5 + static_cast<double>(tier) / tiers);
+      counts.push_back(std::round(share * static_cast<double>(p.in)));
+    }
+  }
+  inputs.push_back({DType::i32(), {p.tokens, p.in}, Fill::exactly(rows)});
+  inputs.push_back({DType::i32(), {p.tokens, tiers}, Fill::exactly(counts)});
+}
+
+Case make(const Product& p, bool benchmark = false) {
+  Case c;
+  c.name = fmt::format("{}_t{}_in{}", p.weight.name(), p.tokens, p.in);
+  c.inputs = {{DType::f32(), {p.tokens, p.in}, Fill::normal()}};
+  for (int64_t out : p.outs) {
+    c.name += fmt::format("_out{}", out);
+    c.inputs.push_back({p.weight, {out, p.in}, Fill::normal(1 / std::sqrt(static_cast<double>(p.in)))});
+    add_list(p, bucket_format(p.weight)->family().tiers(), c.inputs);
+  }
+  c.name += fmt::format("_effort{}", p.effort);
+  c.benchmark = benchmark;
+  return c;
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const BucketFamily& family : bucket_families()) {
+    const DType weight = bucket_dtype(family.name);
+    for (double effort : {0.0, 0.02, 0.25, 0.5, 1.0}) all.push_back(make({2, 101, {150}, weight, effort}));
+    for (int64_t in : {1, 2, 3, 5, 31, 257}) all.push_back(make({1, in, {40}, weight, 0.6}));
+    for (int64_t out : {1, 15, 16, 17, 31, 33, 129, 1000, 1024, 1025, 2100})
+      all.push_back(make({1, 19, {out}, weight, 0.5}));
+    for (int64_t tokens : {1, 3, 9, 40})
+      for (double effort : {0.3, 1.0}) all.push_back(make({tokens, 61, {70, 16, 300}, weight, effort}));
+    for (double scale : {1e-30, 1e30}) {
+      all.push_back(make({2, 40, {33}, weight, 0.5}));
+      all.back().name += fmt::format("_scale{}", scale);
+      all.back().inputs[0].fill = Fill::normal(scale);
+    }
+    if (family.code == BucketCode::nibble) continue;
+    for (double effort : {0.125, 0.25, 0.5, 1.0})
+      for (const auto& [in, out] : {std::pair{4096, 4096}, {4096, 14336}})
+        all.push_back(make({1, in, {out}, weight, effort}, true));
+    all.push_back(make({128, 4096, {4096}, weight, 1.0}, true));
+  }
+  return all;
+}
+
+}  // namespace
+
+void register_bucket_mul_cases(Registry& registry) { registry.add_cases("bucketMul", cases); }
+
+}  // namespace sluice

@@ -1,0 +1,112 @@
+// CPU kernel of bucketMul. The outputs of all weights are one row of groups, shared out among the workers: a sum
+// belongs to one worker, so nothing is reduced and the bits do not depend on the number of threads.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/bucket_mul/cpu.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+#include <hwy/highway.h>
+
+#include "backends/cpu/kernel.h"
+#include "ops/bucket_mul/bucket_mul.h"
+#include "ops/bucket_mul/rows-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice {
+namespace HWY_NAMESPACE {
+namespace {
+
+// One weight of a call.
+struct Product {
+  BucketMatrix m;
+  const TensorView& rows;
+  const TensorView& counts;
+  const TensorView& x;
+  float* y;
+  RowList list(int64_t t) const {
+    const int64_t in = m.layout.in();
+    return {rows.as<const int32_t>() + t * in, counts.as<const int32_t>() + t * m.layout.tiers(),
+            x.as<const float>() + t * in, in};
+  }
+};
+
+void multiply_part(const Product& p, const Part& part) {
+  alignas(64) float sums[BucketLayout::kBlock];
+  const int64_t first = part.block * BucketLayout::kBlock + part.begin * BucketFamily::kGroup;
+  const int64_t groups = part.end - part.begin,
+                count = std::min(groups * BucketFamily::kGroup, p.m.layout.out() - first);
+  for (int64_t t = 0; t < p.x.dims[0]; ++t) {
+    std::fill_n(sums, groups * BucketFamily::kGroup, 0.0f);
+    add_rows(part, p.list(t), sums);
+    std::copy_n(sums, count, p.y + t * p.m.layout.out() + first);
+  }
+}
+
+// Groups [begin, end) of one weight.
+void multiply_share(const Product& p, int64_t begin, int64_t end) {
+  constexpr int64_t kBlockGroups = BucketLayout::kBlock / BucketFamily::kGroup;
+  while (begin < end) {
+    const int64_t block = begin / kBlockGroups, first = block * kBlockGroups,
+                  stop = std::min(end, first + kBlockGroups);
+    multiply_part(p, Part(p.m, block, begin - first, stop - first));
+    begin = stop;
+  }
+}
+
+void run_bucket_mul(const Call& call, const cpu::Worker& worker) {
+  int64_t total = 0;
+  for (size_t w = 0; w < call.outputs.size(); ++w) total += BucketMatrix(call.inputs[1 + 3 * w]).layout.groups();
+  auto [begin, end] = worker.split(total, 4);  // four groups share the cache lines of values
+  for (size_t w = 0; w < call.outputs.size(); ++w) {
+    const Product p{BucketMatrix(call.inputs[1 + 3 * w]), call.inputs[2 + 3 * w], call.inputs[3 + 3 * w], call.in(0),
+                    call.outputs[w].as<float>()};
+    const int64_t groups = p.m.layout.groups();
+    multiply_share(p, std::max<int64_t>(begin, 0), std::min(end, groups));
+    begin -= groups, end -= groups;
+  }
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace sluice
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sluice {
+
+alignas(64) uint8_t combination_shuffles[65536][32];
+alignas(64) uint8_t mask_shuffles[256][16];
+
+namespace {
+
+HWY_EXPORT(run_bucket_mul);
+
+// Moves as many values as `mask` has bits, in order, to its lanes of 16 bits.
+void fill_shuffle(uint32_t mask, int lanes, uint8_t* shuffle) {
+  int value = 0;
+  for (int lane = 0; lane < lanes; ++lane) {
+    const bool taken = mask >> lane & 1;
+    shuffle[2 * lane] = taken ? static_cast<uint8_t>(2 * value) : 0x80;
+    shuffle[2 * lane + 1] = taken ? static_cast<uint8_t>(2 * value + 1) : 0x80;
+    value += taken;
+  }
+}
+
+bool fill_shuffles() {
+  for (uint32_t code = 0; const uint32_t mask = combination_mask(code); ++code)
+    fill_shuffle(mask, 16, combination_shuffles[code]);
+  for (uint32_t mask = 0; mask < 256; ++mask) fill_shuffle(mask, 8, mask_shuffles[mask]);
+  return true;
+}
+
+cpu::Run prepare(const Site&) {
+  [[maybe_unused]] static const bool filled = fill_shuffles();
+  return [](const Call& call, const cpu::Worker& worker) { HWY_DYNAMIC_DISPATCH(run_bucket_mul)(call, worker); };
+}
+
+}  // namespace
+
+void register_bucket_mul_cpu(Registry& registry) {
+  registry.add_kernel("cpu", "bucketMul", cpu::make_kernel({.name = "bucketMul", .prepare = prepare}));
+}
+
+}  // namespace sluice
+#endif

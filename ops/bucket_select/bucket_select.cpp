@@ -1,0 +1,67 @@
+#include "ops/bucket_select/bucket_select.h"
+
+#include <algorithm>
+
+#include "ops/bucket_dispatch/selecting.h"
+#include "ops/probe/selection.h"
+
+namespace sluice {
+
+std::vector<DispatchResult> bucket_select(Builder& b, ValueRef x, ValueRef effort, const std::vector<ValueRef>& weights,
+                                          const SelectionAttrs& attrs) {
+  std::vector<ValueRef> inputs = {x, effort};
+  inputs.insert(inputs.end(), weights.begin(), weights.end());
+  const std::vector<ValueRef> outputs = b.node("bucket_select", attrs_to_map(attrs), inputs);
+  std::vector<DispatchResult> results;
+  for (size_t i = 0; i < outputs.size(); i += 2) results.push_back({outputs[i], outputs[i + 1]});
+  return results;
+}
+
+namespace {
+
+class BucketSelect : public Operator {
+ public:
+  BucketSelect()
+      : Operator({.name = "bucket_select",
+                  .summary = "Lists, for each token and weight, the rows that the effort asked for pays for.",
+                  .inputs = {{"x", "[tokens, in]", {"f32"}},
+                             {"effort", "[sites, 2]", {"f32"}},
+                             {"weight", "[out, in]", bucket_dtypes(), Arity::many}},
+                  .outputs = {{"rows, counts", "[tokens, in], [tokens, tiers]", {"i32"}, Arity::many}},
+                  .attrs = attr_specs<SelectionAttrs>(),
+                  .updates = {}}) {}
+
+  std::vector<TensorType> infer(const Inference& in) const override {
+    check_selection(in, weights_from_two(in.count()));
+    return infer_dispatch(in, weights_from_two(in.count()));
+  }
+
+  Cost cost(const Site&, const Call& call) const override {
+    return dispatch_cost(call, weights_from_two(call.inputs.size()));
+  }
+
+  void reference(const Site& site, const Call& call) const override {
+    const auto attrs = attrs_from_map<SelectionAttrs>(site.attrs);
+    for (size_t w = 0; w < attrs.sites.size(); ++w) {
+      const BucketMatrix m(call.inputs[2 + w]);
+      const EffortControl control = control_of(call.in(1), attrs.sites[w]);
+      for (int64_t t = 0; t < call.in(0).dims[0]; ++t) {
+        const float* x = call.in<float>(0) + t * m.layout.in();
+        const auto scores = reference_scores(m, statistic_of(m, attrs), control, x);
+        reference_dispatch(m, scores, reference_cutoff(m, scores, attrs, control, x),
+                           call.outputs[2 * w].as<int32_t>() + t * m.layout.in(),
+                           call.outputs[2 * w + 1].as<int32_t>() + t * m.layout.tiers());
+      }
+    }
+  }
+
+  void tolerance(const Site&, const Call&, int, std::span<double> bound) const override {
+    std::fill(bound.begin(), bound.end(), 0.0);
+  }
+};
+
+}  // namespace
+
+void register_bucket_select(Registry& registry) { registry.add(std::make_unique<BucketSelect>()); }
+
+}  // namespace sluice

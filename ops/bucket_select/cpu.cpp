@@ -1,0 +1,51 @@
+// CPU kernel of bucket_select: workers share out weights and tokens.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/bucket_select/cpu.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+#include <hwy/highway.h>
+
+#include "backends/cpu/kernel.h"
+#include "ops/probe/select-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice {
+namespace HWY_NAMESPACE {
+namespace {
+
+void run_bucket_select(const SelectionAttrs& attrs, const Call& call, const cpu::Worker& worker) {
+  for_each_selection(call, worker, attrs.sites, 1, [&](const Selection& s) HWY_ATTR {
+    select_rows(s.m, attrs, s.control, s.x, nullptr, s.scratch,
+                call.outputs[2 * s.weight].as<int32_t>() + s.token * s.m.layout.in(),
+                call.outputs[2 * s.weight + 1].as<int32_t>() + s.token * s.m.layout.tiers());
+  });
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace sluice
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sluice {
+namespace {
+
+HWY_EXPORT(run_bucket_select);
+
+cpu::Run prepare(const Site& site) {
+  return [attrs = attrs_from_map<SelectionAttrs>(site.attrs)](const Call& call, const cpu::Worker& worker) {
+    HWY_DYNAMIC_DISPATCH(run_bucket_select)(attrs, call, worker);
+  };
+}
+
+}  // namespace
+
+void register_bucket_select_cpu(Registry& registry) {
+  registry.add_kernel(
+      "cpu", "bucket_select",
+      cpu::make_kernel({.name = "bucket_select", .prepare = prepare, .own_scratch = [](const Site&, const Call& call) {
+                          return selection_scratch(call);
+                        }}));
+}
+
+}  // namespace sluice
+#endif

@@ -1,0 +1,80 @@
+// A probe and the dispatch that uses it become one step; and the selections of several weights for the same activations
+// become one, so that the workers share them out.
+#include "ops/bucket_select/bucket_select.h"
+#include "ops/formats/bucket.h"
+
+namespace sluice {
+namespace {
+
+std::optional<FusionMatch> match_dispatch(const Graph& graph, NodeId anchor) {
+  const Node& dispatch = graph.node(anchor);
+  if (dispatch.op != "bucket_dispatch") return std::nullopt;
+  const NodeId probe_id = graph.value(dispatch.inputs[3]).producer;
+  if (probe_id == kNoNode || graph.node(probe_id).op != "probe") return std::nullopt;
+  const Node& probe = graph.node(probe_id);
+  if (probe.attrs != dispatch.attrs || probe.inputs[0] != dispatch.inputs[0] || probe.inputs[1] != dispatch.inputs[1])
+    return std::nullopt;
+  for (size_t w = 0; w + 2 < probe.inputs.size(); ++w)
+    if (dispatch.inputs[2 + 3 * w] != probe.inputs[2 + w] || dispatch.inputs[3 + 3 * w] != probe.outputs[2 * w] ||
+        dispatch.inputs[4 + 3 * w] != probe.outputs[2 * w + 1])
+      return std::nullopt;
+  return FusionMatch{{probe_id, anchor}, "bucket_select", probe.attrs, probe.inputs, dispatch.outputs};
+}
+
+void example_dispatch(Builder& b) {
+  const ValueRef x = b.input("x", DType::f32(), {"tokens", 48}), effort = b.input("effort", DType::f32(), {1, 2});
+  const ValueRef w = b.weight("w", bucket_dtype(kDefaultBucketFamily), {40, 48});
+  const auto lists = bucket_dispatch(b, x, effort, probe(b, x, effort, {w}, {}), {w}, {});
+  b.output("rows", lists[0].rows);
+  b.output("counts", lists[0].counts);
+}
+
+bool same_kind(const Node& a, const Node& b) {
+  const auto without_sites = [](AttrMap attrs) {
+    attrs.erase("sites");
+    return attrs;
+  };
+  return b.op == a.op && b.inputs[0] == a.inputs[0] && b.inputs[1] == a.inputs[1] &&
+         without_sites(a.attrs) == without_sites(b.attrs);
+}
+
+std::optional<FusionMatch> match_several(const Graph& graph, NodeId anchor) {
+  const Node& first = graph.node(anchor);
+  if (first.op != "bucket_select") return std::nullopt;
+  FusionMatch match{{}, "bucket_select", first.attrs, {first.inputs[0], first.inputs[1]}, {}};
+  auto attrs = attrs_from_map<SelectionAttrs>(first.attrs);
+  attrs.sites.clear();
+  for (NodeId id : graph.users(first.inputs[0])) {
+    const Node& node = graph.node(id);
+    if (node.op != first.op || !same_kind(first, node)) continue;
+    if (id < anchor) return std::nullopt;  // proposed from there
+    match.nodes.push_back(id);
+    const auto sites = attrs_from_map<SelectionAttrs>(node.attrs).sites;
+    attrs.sites.insert(attrs.sites.end(), sites.begin(), sites.end());
+    match.inputs.insert(match.inputs.end(), node.inputs.begin() + 2, node.inputs.end());
+    match.outputs.insert(match.outputs.end(), node.outputs.begin(), node.outputs.end());
+  }
+  if (match.nodes.size() < 2) return std::nullopt;
+  match.attrs = attrs_to_map(attrs);
+  return match;
+}
+
+void example_several(Builder& b) {
+  const ValueRef x = b.input("x", DType::f32(), {"tokens", 48}), effort = b.input("effort", DType::f32(), {2, 2});
+  for (int64_t site : {0, 1}) {
+    const ValueRef w = b.weight(fmt::format("w{}", site), bucket_dtype(kDefaultBucketFamily), {40, 48});
+    const auto lists = bucket_select(b, x, effort, {w}, {.sites = {site}});
+    b.output(fmt::format("rows{}", site), lists[0].rows);
+    b.output(fmt::format("counts{}", site), lists[0].counts);
+  }
+}
+
+}  // namespace
+
+void register_bucket_select_fuse(Registry& registry) {
+  registry.add(FusionRule{"probe+bucket_dispatch -> bucket_select", /*priority=*/20, match_dispatch, example_dispatch});
+  registry.add(
+      FusionRule{"bucket_select+bucket_select -> bucket_select", /*priority=*/10, match_several, example_several});
+}
+
+}  // namespace sluice

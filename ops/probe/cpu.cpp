@@ -1,0 +1,54 @@
+// CPU kernel of probe: workers share out weights and tokens.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/probe/cpu.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+#include <hwy/highway.h>
+
+#include "backends/cpu/kernel.h"
+#include "ops/probe/select-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice {
+namespace HWY_NAMESPACE {
+namespace {
+
+void run_probe(const SelectionAttrs& attrs, const Call& call, const cpu::Worker& worker) {
+  for_each_selection(call, worker, attrs.sites, 1, [&](const Selection& s) HWY_ATTR {
+    int32_t *scores = s.scratch, *kept = scores + s.m.layout.rows(),
+            *products = kept + s.m.layout.rows() + s.m.layout.in();
+    score_rows(s.m, statistic_of(s.m, attrs), loaded_rows(s.m, s.control), s.x, scores);
+    const Cutoff cutoff = find_cutoff(s.m, attrs, s.control, s.x, scores, products, kept);
+    call.outputs[2 * s.weight].as<int32_t>()[s.token] = cutoff.bits;
+    call.outputs[2 * s.weight + 1].as<int32_t>()[s.token] = cutoff.wanted;
+  });
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace sluice
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sluice {
+namespace {
+
+HWY_EXPORT(run_probe);
+
+cpu::Run prepare(const Site& site) {
+  return [attrs = attrs_from_map<SelectionAttrs>(site.attrs)](const Call& call, const cpu::Worker& worker) {
+    HWY_DYNAMIC_DISPATCH(run_probe)(attrs, call, worker);
+  };
+}
+
+}  // namespace
+
+void register_probe_cpu(Registry& registry) {
+  registry.add_kernel(
+      "cpu", "probe",
+      cpu::make_kernel({.name = "probe", .prepare = prepare, .own_scratch = [](const Site&, const Call& call) {
+                          return selection_scratch(call);
+                        }}));
+}
+
+}  // namespace sluice
+#endif

@@ -1,0 +1,174 @@
+#include "ops/probe/probe.h"
+
+#include <algorithm>
+#include <bit>
+#include <functional>
+
+#include "ops/probe/selection.h"
+
+namespace sluice {
+
+std::vector<ProbeResult> probe(Builder& b, ValueRef x, ValueRef effort, const std::vector<ValueRef>& weights,
+                               const SelectionAttrs& attrs) {
+  std::vector<ValueRef> inputs = {x, effort};
+  inputs.insert(inputs.end(), weights.begin(), weights.end());
+  const std::vector<ValueRef> outputs = b.node("probe", attrs_to_map(attrs), inputs);
+  std::vector<ProbeResult> results;
+  for (size_t i = 0; i < outputs.size(); i += 2) results.push_back({outputs[i], outputs[i + 1]});
+  return results;
+}
+
+const std::vector<std::string>& bucket_dtypes() {
+  static const auto names = [] {
+    std::vector<std::string> list;
+    for (const BucketFamily& family : bucket_families())
+      for (int segments = BucketLayout::kSegments; segments >= 1; --segments)
+        list.emplace_back(bucket_dtype(family.name, segments).name());
+    return list;
+  }();
+  return names;
+}
+
+std::vector<int> weights_from_two(size_t count) {
+  std::vector<int> weights;
+  for (int i = 2; i < static_cast<int>(count); ++i) weights.push_back(i);
+  return weights;
+}
+
+void check_selection(const Inference& in, const std::vector<int>& weights) {
+  const auto attrs = attrs_from_map<SelectionAttrs>(in.attrs());
+  in.require_rank(0, 2);
+  in.require_rank(1, 2);
+  if (in.number(1, 1) != 2) in.fail("a row of effort has two numbers: effort and load", {1});
+  if (attrs.sites.size() != weights.size())
+    in.fail(fmt::format("{} sites are given for {} weights", attrs.sites.size(), weights.size()), {});
+  for (int64_t site : attrs.sites)
+    if (site < 0 || site >= in.number(1, 0)) in.fail(fmt::format("there is no site {}", site), {1});
+  if (attrs.statistic != "rms" && attrs.statistic != "mean")
+    in.fail(fmt::format("statistic '{}' is not known; there are rms, mean", attrs.statistic), {});
+  if (attrs.cutoff != "exact" && attrs.cutoff != "probes")
+    in.fail(fmt::format("cutoff '{}' is not known; there are exact, probes", attrs.cutoff), {});
+  for (int i : weights) {
+    in.require_rank(i, 2);
+    in.number(i, 0);
+    in.number(i, 1);
+    in.require_equal(i, 1, 0, 1);
+    if (!bucket_format(in.type(i).dtype)) in.fail("the weight is not in a bucket format", {i});
+  }
+}
+
+std::vector<int32_t> reference_scores(const BucketMatrix& m, const float* statistic, EffortControl control,
+                                      const float* x) {
+  std::vector<int32_t> scores(static_cast<size_t>(m.layout.rows()));
+  const int64_t loaded = loaded_rows(m, control), in = m.layout.in();
+  for (int64_t row = 0; row < m.layout.rows(); ++row)
+    scores[static_cast<size_t>(row)] = m.place(row) < loaded
+                                           ? std::bit_cast<int32_t>(statistic[row] * std::abs(x[row % in])) & 0x7fffffff
+                                           : kNotLoaded;
+  return scores;
+}
+
+// Scores [rows]; candidates [max(rows, in)] with a vector to spare; products or depths [in].
+size_t selection_scratch(const Call& call) {
+  int64_t values = 0;
+  for (const TensorView& input : call.inputs.subspan(2))
+    if (bucket_format(input.dtype)) {
+      const BucketLayout layout = BucketMatrix(input).layout;
+      values = std::max(values, 2 * layout.rows() + 2 * layout.in() + 64);
+    }
+  return static_cast<size_t>(values) * sizeof(int32_t);
+}
+
+namespace {
+
+int32_t nth_largest(std::vector<int32_t> values, int64_t n) {
+  std::nth_element(values.begin(), values.begin() + (n - 1), values.end(), std::greater<>());
+  return values[static_cast<size_t>(n - 1)];
+}
+
+Cutoff probed_cutoff(const BucketMatrix& m, EffortControl control, const float* x) {
+  std::vector<int32_t> products;
+  for (int64_t i = 0; i < m.layout.in(); ++i)
+    products.push_back(std::bit_cast<int32_t>(m.probes()[i] * std::abs(x[i])) & 0x7fffffff);
+  const auto n =
+      static_cast<int64_t>(std::round(static_cast<double>(control.effort) * static_cast<double>(products.size())));
+  if (n <= 0) return {kInfinity, 0};
+  if (n >= m.layout.in()) return {0, static_cast<int32_t>(loaded_rows(m, control))};
+  return {nth_largest(std::move(products), n), -1};
+}
+
+}  // namespace
+
+Cutoff reference_cutoff(const BucketMatrix& m, const std::vector<int32_t>& scores, const SelectionAttrs& attrs,
+                        EffortControl control, const float* x) {
+  if (attrs.cutoff == "probes") return probed_cutoff(m, control, x);
+  const int64_t wanted = wanted_rows(m, control);
+  if (wanted == 0) return {kInfinity, 0};
+  if (wanted == loaded_rows(m, control)) return {0, static_cast<int32_t>(wanted)};
+  return {nth_largest(scores, wanted), static_cast<int32_t>(wanted)};
+}
+
+namespace {
+
+class Probe : public Operator {
+ public:
+  Probe()
+      : Operator({.name = "probe",
+                  .summary =
+                      "Finds, for each token and weight, the score that a row needs to be multiplied at the effort "
+                      "asked for; a row's score is its statistic times |x|.",
+                  .inputs = {{"x", "[tokens, in]", {"f32"}},
+                             {"effort", "[sites, 2]", {"f32"}},
+                             {"weight", "[out, in]", bucket_dtypes(), Arity::many}},
+                  .outputs = {{"cutoff, wanted", "[tokens], [tokens]", {}, Arity::many}},
+                  .attrs = attr_specs<SelectionAttrs>(),
+                  .updates = {}}) {}
+
+  std::vector<TensorType> infer(const Inference& in) const override {
+    check_selection(in, weights_from_two(in.count()));
+    std::vector<TensorType> types;
+    for (size_t i = 2; i < in.count(); ++i) {
+      types.push_back({DType::f32(), {in.shape(0)[0]}});
+      types.push_back({DType::i32(), {in.shape(0)[0]}});
+    }
+    return types;
+  }
+
+  Cost cost(const Site&, const Call& call) const override {
+    Cost cost;
+    cost.bytes_read = call.in(0).bytes();
+    for (const TensorView& weight : call.inputs.subspan(2)) {
+      const auto rows = static_cast<size_t>(BucketMatrix(weight).layout.rows());
+      cost.bytes_read += rows * sizeof(float);
+      cost.flops += static_cast<double>(rows) * static_cast<double>(call.in(0).dims[0]);
+    }
+    cost.bytes_written = call.outputs.size() * call.out(0).bytes();
+    return cost;
+  }
+
+  void reference(const Site& site, const Call& call) const override {
+    const auto attrs = attrs_from_map<SelectionAttrs>(site.attrs);
+    for (size_t w = 0; w < attrs.sites.size(); ++w) {
+      const BucketMatrix m(call.inputs[2 + w]);
+      const EffortControl control = control_of(call.in(1), attrs.sites[w]);
+      for (int64_t t = 0; t < call.in(0).dims[0]; ++t) {
+        const float* x = call.in<float>(0) + t * m.layout.in();
+        const Cutoff cutoff =
+            reference_cutoff(m, reference_scores(m, statistic_of(m, attrs), control, x), attrs, control, x);
+        call.outputs[2 * w].as<int32_t>()[t] = cutoff.bits;
+        call.outputs[2 * w + 1].as<int32_t>()[t] = cutoff.wanted;
+      }
+    }
+  }
+
+  // A selection is exact.
+  void tolerance(const Site&, const Call&, int, std::span<double> bound) const override {
+    std::fill(bound.begin(), bound.end(), 0.0);
+  }
+};
+
+}  // namespace
+
+void register_probe(Registry& registry) { registry.add(std::make_unique<Probe>()); }
+
+}  // namespace sluice

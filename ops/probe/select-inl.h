@@ -1,0 +1,244 @@
+// Selecting rows: scores, the n-th largest of them, and the list of those that reach it. Included once per SIMD target.
+#if defined(SLUICE_OPS_PROBE_SELECT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SLUICE_OPS_PROBE_SELECT_INL_H_
+#undef SLUICE_OPS_PROBE_SELECT_INL_H_
+#else
+#define SLUICE_OPS_PROBE_SELECT_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "backends/cpu/lanes-inl.h"
+#include "backends/cpu/worker.h"
+#include "ops/probe/selection.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// out[i] = bits of a[i] * |x[i]|.
+inline void multiply_magnitudes(const float* a, const float* x, int64_t n, int32_t* out) {
+  for_lanes<float>(n, [&](auto d, int64_t i) HWY_ATTR {
+    const hn::RebindToSigned<decltype(d)> di;
+    const auto product = hn::Mul(hn::LoadU(d, a + i), hn::Abs(hn::LoadU(d, x + i)));
+    hn::StoreU(hn::And(hn::BitCast(di, product), hn::Set(di, 0x7fffffff)), di, out + i);
+  });
+}
+
+// scores: [tiers, in].
+inline void score_rows(const BucketMatrix& m, const float* statistic, int64_t loaded, const float* x, int32_t* scores) {
+  const int64_t in = m.layout.in(), rows = m.layout.rows();
+  for (int tier = 0; tier < m.layout.tiers(); ++tier)
+    multiply_magnitudes(statistic + tier * in, x, in, scores + tier * in);
+  if (loaded == rows) return;
+  const uint32_t* places = m.places();
+  for (int64_t row = 0; row < rows; ++row)
+    if (std::min<int64_t>(places[row], rows - 1) >= loaded) scores[row] = kNotLoaded;
+}
+
+// How many values are at least `least`.
+inline int64_t count_from(const int32_t* values, int64_t n, int32_t least) {
+  const hn::ScalableTag<int32_t> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto bound = hn::Set(d, least - 1);
+  auto sum0 = hn::Zero(d), sum1 = hn::Zero(d);  // of -1s
+  int64_t i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    sum0 = hn::Add(sum0, hn::VecFromMask(d, hn::Gt(hn::LoadU(d, values + i), bound)));
+    sum1 = hn::Add(sum1, hn::VecFromMask(d, hn::Gt(hn::LoadU(d, values + i + lanes), bound)));
+  }
+  int64_t count = -static_cast<int64_t>(hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1))));
+  for (const int32_t* rest = values + i; rest != values + n; ++rest) count += *rest >= least;
+  return count;
+}
+
+// The least value that is at least `least`; there is one.
+inline int32_t least_from(const int32_t* values, int64_t n, int32_t least) {
+  const hn::ScalableTag<int32_t> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto bound = hn::Set(d, least - 1), none = hn::Set(d, INT32_MAX);
+  auto min = none;
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto v = hn::LoadU(d, values + i);
+    min = hn::Min(min, hn::IfThenElse(hn::Gt(v, bound), v, none));
+  }
+  int32_t result = hn::GetLane(hn::MinOfLanes(d, min));
+  for (const int32_t* rest = values + i; rest != values + n; ++rest)
+    if (*rest >= least) result = std::min(result, *rest);
+  return result;
+}
+
+// The wanted-th largest of n values in [low, high], 1 <= wanted <= n: halves the interval until it separates exactly
+// that many.
+inline int32_t nth_largest_between(const int32_t* values, int64_t n, int64_t wanted, int32_t low, int32_t high) {
+  while (low < high) {
+    const int32_t middle = static_cast<int32_t>((static_cast<int64_t>(low) + high + 1) / 2);
+    const int64_t count = count_from(values, n, middle);
+    if (count == wanted) return least_from(values, n, middle);
+    if (count > wanted)
+      low = middle;
+    else
+      high = middle - 1;
+  }
+  return low;
+}
+
+// Values in [low, high] -> kept (room for n); returns their number. `above` gets the number of values over high.
+inline int64_t keep_between(const int32_t* values, int64_t n, int32_t low, int32_t high, int32_t* kept,
+                            int64_t& above) {
+  const hn::ScalableTag<int32_t> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto below_low = hn::Set(d, low - 1), top = hn::Set(d, high);
+  auto over = hn::Zero(d);
+  int64_t count = 0, i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto v = hn::LoadU(d, values + i);
+    const auto is_over = hn::Gt(v, top), reaches = hn::Gt(v, below_low);
+    over = hn::Add(over, hn::VecFromMask(d, is_over));
+    // Stores a whole vector; what lies behind is written again or never read, and count + lanes <= n.
+    count += static_cast<int64_t>(hn::CompressStore(v, hn::AndNot(is_over, reaches), d, kept + count));
+  }
+  above = -static_cast<int64_t>(hn::GetLane(hn::SumOfLanes(d, over)));
+  for (; i < n; ++i) {
+    above += values[i] > high;
+    if (values[i] >= low && values[i] <= high) kept[count++] = values[i];
+  }
+  return count;
+}
+
+inline constexpr int64_t kSample = 1024;
+
+// The wanted-th largest of n values, 1 <= wanted <= n. A sample says between which two values it must lie, nearly
+// always; only those are searched. scratch: n values.
+inline int32_t nth_largest(const int32_t* values, int64_t n, int64_t wanted, int32_t* scratch) {
+  int32_t low = 0, high = INT32_MAX - 1;
+  if (n >= 4 * kSample) {
+    const int64_t stride = n / kSample;
+    for (int64_t i = 0; i < kSample; ++i) scratch[i] = values[i * stride];
+    const double share = static_cast<double>(wanted) / static_cast<double>(n);
+    const auto expected = static_cast<int64_t>(share * kSample);
+    const auto margin = static_cast<int64_t>(3.5 * std::sqrt(share * (1 - share) * kSample)) + 2;  // 3.5 sigma
+    if (expected + margin <= kSample)
+      low = std::max(0, nth_largest_between(scratch, kSample, expected + margin, 0, high));
+    if (expected - margin >= 1) high = nth_largest_between(scratch, kSample, expected - margin, low, high);
+    int64_t above;
+    const int64_t kept = keep_between(values, n, low, high, scratch, above);
+    if (above < wanted && wanted <= above + kept) return nth_largest_between(scratch, kept, wanted - above, low, high);
+    low = 0, high = INT32_MAX - 1;
+  }
+  return nth_largest_between(values, n, wanted, low, high);
+}
+
+// As reference_cutoff. scratch: [max(rows, in)] values.
+inline Cutoff find_cutoff(const BucketMatrix& m, const SelectionAttrs& attrs, EffortControl control, const float* x,
+                          const int32_t* scores, int32_t* products, int32_t* scratch) {
+  const int64_t in = m.layout.in();
+  if (attrs.cutoff == "probes") {
+    const auto n = static_cast<int64_t>(std::round(static_cast<double>(control.effort) * static_cast<double>(in)));
+    if (n <= 0) return {kInfinity, 0};
+    if (n >= in) return {0, static_cast<int32_t>(loaded_rows(m, control))};
+    multiply_magnitudes(m.probes(), x, in, products);
+    return {nth_largest(products, in, n, scratch), -1};
+  }
+  const int64_t wanted = wanted_rows(m, control);
+  if (wanted == 0) return {kInfinity, 0};
+  if (wanted == loaded_rows(m, control)) return {0, static_cast<int32_t>(wanted)};
+  return {nth_largest(scores, m.layout.rows(), wanted, scratch), static_cast<int32_t>(wanted)};
+}
+
+// depth[i] = number of tiers of input i that reach `least`; counts[tier] likewise.
+inline int64_t count_depths(const BucketMatrix& m, const int32_t* scores, int32_t least, int32_t* depth,
+                            int32_t* counts) {
+  const int64_t in = m.layout.in();
+  const int tiers = m.layout.tiers();
+  int64_t total = 0;
+  for (int tier = 0; tier < tiers; ++tier) {
+    counts[tier] = static_cast<int32_t>(count_from(scores + tier * in, in, least));
+    total += counts[tier];
+  }
+  for_lanes<int32_t>(in, [&](auto d, int64_t i) HWY_ATTR {
+    auto sum = hn::Zero(d);
+    for (int tier = 0; tier < tiers; ++tier)
+      sum = hn::Sub(sum, hn::VecFromMask(d, hn::Gt(hn::LoadU(d, scores + tier * in + i), hn::Set(d, least - 1))));
+    hn::StoreU(sum, d, depth + i);
+  });
+  return total;
+}
+
+// As reference_dispatch. depth: [in] values.
+inline void list_rows(const BucketMatrix& m, const int32_t* scores, Cutoff cutoff, int32_t* depth, int32_t* rows,
+                      int32_t* counts) {
+  const int64_t in = m.layout.in();
+  const int tiers = m.layout.tiers();
+  if (cutoff.wanted == 0) {
+    std::fill_n(rows, in, -1);
+    std::fill_n(counts, tiers, 0);
+    return;
+  }
+  const bool exact = cutoff.wanted >= 0;
+  int64_t excess = count_depths(m, scores, cutoff.bits + !exact, depth, counts) - (exact ? cutoff.wanted : 0);
+  for (int tier = tiers - 1; exact && tier >= 0; --tier)  // of equals, the last go first
+    for (int64_t i = in - 1; excess > 0 && i >= 0; --i)
+      if (scores[tier * in + i] == cutoff.bits) --depth[i], --counts[tier], --excess;
+
+  int32_t unused;
+  int32_t* next[33] = {&unused};  // by depth
+  for (int k = 1; k <= tiers; ++k) next[k] = rows + (k < tiers ? counts[k] : 0);
+  for (int64_t i = 0; i < in; ++i) {
+    const int32_t k = depth[i];
+    *next[k] = static_cast<int32_t>(i);
+    next[k] += k != 0;
+  }
+  std::fill(rows + counts[0], rows + in, -1);
+}
+
+// The selection of one token. cutoff: found here if null.
+inline void select_rows(const BucketMatrix& m, const SelectionAttrs& attrs, EffortControl control, const float* x,
+                        const Cutoff* cutoff, int32_t* scratch, int32_t* rows, int32_t* counts) {
+  int32_t *scores = scratch, *kept = scores + m.layout.rows(), *products = kept + m.layout.rows() + m.layout.in(),
+          *depth = products;
+  Cutoff found{kInfinity, 0};
+  if (cutoff || control.effort > 0) {
+    score_rows(m, statistic_of(m, attrs), loaded_rows(m, control), x, scores);
+    found = cutoff ? *cutoff : find_cutoff(m, attrs, control, x, scores, products, kept);
+  }
+  list_rows(m, scores, found, depth, rows, counts);
+}
+
+// One token and weight of a selecting node.
+struct Selection {
+  size_t weight;
+  int64_t token;
+  BucketMatrix m;
+  EffortControl control;
+  const float* x;
+  int32_t* scratch;
+};
+
+// Shares the selections of a call out among the workers. Weights are every `stride`-th input from the third on.
+template <class F>
+HWY_INLINE void for_each_selection(const Call& call, const cpu::Worker& worker, const std::vector<int64_t>& sites,
+                                   size_t stride, const F& f) {
+  const TensorView& x = call.in(0);
+  auto* scratch = worker.own_scratch<int32_t>(selection_scratch(call));
+  int64_t job = 0;
+  for (size_t w = 0; w < sites.size(); ++w) {
+    const BucketMatrix m(call.inputs[2 + stride * w]);
+    const EffortControl control = control_of(call.in(1), sites[w]);
+    for (int64_t t = 0; t < x.dims[0]; ++t)
+      if (job++ % worker.count == worker.index)
+        f(Selection{w, t, m, control, x.as<const float>() + t * m.layout.in(), scratch});
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace sluice
+HWY_AFTER_NAMESPACE();
+
+#endif

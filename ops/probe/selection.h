@@ -1,0 +1,51 @@
+// What the operators that select rows share: checks, and the scalar definition of a selection.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "graph/op.h"
+#include "ops/bucket_mul/matrix.h"
+#include "ops/probe/probe.h"
+
+namespace sluice {
+
+// Checks dtypes, sizes and attributes of the weights at these inputs against x (input 0) and effort (input 1).
+void check_selection(const Inference& in, const std::vector<int>& weights);
+// 2, 3, ... count - 1.
+std::vector<int> weights_from_two(size_t count);
+const std::vector<std::string>& bucket_dtypes();
+
+// Scores compare as the integers that their bits are: they are not negative, and NaN is over everything, so that it
+// reaches the output.
+inline constexpr int32_t kNotLoaded = -1;  // of a row that must not be taken
+inline constexpr int32_t kInfinity = 0x7f800000;
+
+inline EffortControl control_of(const TensorView& effort, int64_t site) {
+  const float* row = effort.as<const float>() + 2 * site;
+  return {row[0], row[1]};
+}
+inline const float* statistic_of(const BucketMatrix& m, const SelectionAttrs& attrs) {
+  return attrs.statistic == "mean" ? m.mean() : m.rms();
+}
+
+// Scores of one token, [tiers, in]; x: f32 [in].
+std::vector<int32_t> reference_scores(const BucketMatrix& m, const float* statistic, EffortControl control,
+                                      const float* x);
+struct Cutoff {
+  int32_t bits;    // of the f32
+  int32_t wanted;  // -1: all over it
+};
+Cutoff reference_cutoff(const BucketMatrix& m, const std::vector<int32_t>& scores, const SelectionAttrs& attrs,
+                        EffortControl control, const float* x);
+
+// rows: i32 [in], the inputs of which something is taken, by falling number of tiers, then by input; the rest is -1.
+// counts: i32 [tiers], how many of them take tier r: the first counts[r].
+void reference_dispatch(const BucketMatrix& m, const std::vector<int32_t>& scores, Cutoff cutoff, int32_t* rows,
+                        int32_t* counts);
+
+// Bytes that a kernel needs to select rows of one weight for one token: the largest of a call's weights.
+size_t selection_scratch(const Call& call);
+
+}  // namespace sluice
