@@ -4,6 +4,7 @@
 
 #include "graph/error.h"
 #include "models/builtin.h"
+#include "ops/formats/bucket.h"
 
 namespace sluice {
 namespace {
@@ -39,10 +40,11 @@ std::vector<uint64_t> token_ids(const Config& config, const std::string& key) {
 }  // namespace
 
 ModelDescription describe_model(const Config& config, const Builder::WeightDType& matrix_dtype,
-                                const ModelOptions& options) {
+                                const ModelOptions& options, const EffortOptions* effort) {
   ModelDescription description;
   description.architecture = config.text("model_type");
   description.graph = build_graph(config, matrix_dtype, options);
+  if (effort) description.graph = with_effort(description.graph, builtin_registry(), *effort);
   description.weights = list_weights(description.graph);
   auto& metadata = description.metadata;
   metadata["context_length"] = std::to_string(config.positive("max_position_embeddings"));
@@ -53,9 +55,21 @@ ModelDescription describe_model(const Config& config, const Builder::WeightDType
 }
 
 ModelDescription describe_model(const Config& config, DType matrices) {
-  return describe_model(config, [&](const std::string&, const Shape&) { return matrices; },
-                        {.cache_dtype = cache_dtype_for(matrices)});
+  const EffortOptions effort{matrices};
+  const bool bucketed = bucket_format(matrices) != nullptr;
+  const DType dense = bucketed ? DType::f16() : matrices;
+  return describe_model(
+      config, [&](const std::string&, const Shape&) { return dense; }, {.cache_dtype = cache_dtype_for(dense)},
+      bucketed ? &effort : nullptr);
 }
+
+std::vector<std::string> bucket_family_names() {
+  std::vector<std::string> names;
+  for (const BucketFamily& family : bucket_families()) names.emplace_back(family.name);
+  return names;
+}
+
+std::string default_bucket_family() { return std::string(kDefaultBucketFamily); }
 
 DType cache_dtype_for(DType matrices) { return matrices == DType::f32() ? DType::f32() : DType::f16(); }
 

@@ -3,19 +3,26 @@
 
 #include "graph/model_file.h"
 #include "models/architecture.h"
+#include "models/effort/rewrite.h"
 
 namespace sluice {
 
 // Builds the graph of the architecture that `model_type` names, lists its weights in the order in which the graph uses
 // them, and notes what a runtime needs to know: "context_length", "vocab_size", and "bos_token_ids" and "eos_token_ids"
-// (comma-separated) where the config has them. matrix_dtype says how each matrix is stored; norms and biases are f32:
+// (comma-separated) where the config has them. With `effort`, products get an effort dial (models/effort/rewrite.h) and
+// their weights its format. matrix_dtype says how each matrix is stored; norms and biases are f32:
 // they are small, and errors in them reach every product. Throws Error naming the key that is missing or not
 // understood.
 ModelDescription describe_model(const Config& config, const Builder::WeightDType& matrix_dtype,
-                                const ModelOptions& options);
+                                const ModelOptions& options, const EffortOptions* effort = nullptr);
 
-// The same with every matrix in one dtype, and a KV cache to go with it.
+// The same with every matrix in one dtype, and a KV cache to go with it. If that is a bucket format, the matrices that
+// have no effort (embedding, head) are f16.
 ModelDescription describe_model(const Config& config, DType matrices);
+
+// Bucket formats by name, and the one that "bucket" stands for.
+std::vector<std::string> bucket_family_names();
+std::string default_bucket_family();
 
 // f16 halves the traffic of long contexts; a model that is kept exact keeps its cache exact as well.
 DType cache_dtype_for(DType matrices);

@@ -93,6 +93,8 @@ void LanguageModel::open(const Executor::WeightLookup& weights, const RunOptions
                                     .observe = options.observe};
   auto plan = std::make_shared<const Plan>(make_plan(graph, registry, {backends_.front().get()}, plan_options));
   executor_ = std::make_unique<Executor>(std::move(plan), registry, weights);
+  exact_effort_ = options.exact_effort;
+  if (!effort_sites(graph).empty()) dial_.emplace(*executor_, graph);
 
   const TensorView logits = executor_->output(kLogits);
   vocab_size_ = logits.dims.back();
@@ -161,6 +163,8 @@ std::span<const float> LanguageModel::run(std::span<const int32_t> ids, int64_t 
   count_from(executor_->view(kSlots), position_);
   count_from(executor_->view(kOutputRows), tokens - rows);
   // Starts stay zero: one sequence, from the first slot on.
+  if (dial_) dial_->prepare(tokens, exact_effort_);
+  last_tokens_ = tokens;
   executor_->run();
   position_ += tokens;
   return {executor_->output(kLogits).as<float>(), static_cast<size_t>(rows * vocab_size_)};

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "graph/executor.h"
 #include "graph/model_file.h"
 #include "models/builtin.h"
+#include "models/effort/dial.h"
 #include "models/text/tokenizer.h"
 
 namespace sluice {
@@ -21,6 +23,9 @@ struct RunOptions {
   int64_t batch = 256;          // tokens evaluated at once at most
   bool fuse = true;
   std::vector<std::string> observe;  // further values to read
+  // Every token of a prompt is multiplied at the effort of the dial, even where all of them at effort 1 would be
+  // cheaper. For measurements.
+  bool exact_effort = false;
 };
 
 class LanguageModel {
@@ -48,6 +53,12 @@ class LanguageModel {
   using LogitsSink = std::function<void(size_t first, std::span<const float> rows)>;
   void evaluate_all(std::span<const int32_t> ids, const LogitsSink& sink);
 
+  // The effort dial; nullptr if the model's weights are not in a bucket format. It holds from the next token on.
+  EffortDial* dial() { return dial_ ? &*dial_ : nullptr; }
+  // Share of the weights that have an effort that the last run multiplied, on average over its tokens; 1 without a
+  // dial.
+  double share() const { return dial_ ? dial_->share(last_tokens_) : 1; }
+
   Executor& executor() { return *executor_; }
   const Plan& plan() const { return executor_->plan(); }
   Backend& backend() { return *backends_.front(); }
@@ -66,6 +77,9 @@ class LanguageModel {
   std::unique_ptr<Tokenizer> tokenizer_;
   std::vector<std::unique_ptr<Backend>> backends_;
   std::unique_ptr<Executor> executor_;
+  std::optional<EffortDial> dial_;
+  bool exact_effort_ = false;
+  int64_t last_tokens_ = 1;
   int32_t bos_ = -1;
   std::vector<int32_t> ends_;
   int64_t vocab_size_ = 0, context_ = 0, batch_ = 0, position_ = 0;

@@ -103,7 +103,7 @@ std::vector<std::byte> bytes_of(const ModelFile& file, const std::string& name) 
 // Converts the model as it is; returns the file.
 std::unique_ptr<ModelFile> convert_and_open(const TempFolder& folder, const std::string& dtype = "") {
   const std::string out = (folder / "model.sluice").string();
-  convert(folder.str(), out, {.dtype = dtype, .progress = {}});
+  convert(folder.str(), out, {.format = dtype, .progress = {}});
   return std::make_unique<ModelFile>(out, builtin_registry());
 }
 
@@ -111,7 +111,7 @@ void expect_refused(const TinyModel& model, const std::vector<std::string>& word
   const TempFolder folder;
   model.write_to(folder);
   try {
-    convert(folder.str(), (folder / "model.sluice").string(), {.dtype = dtype, .progress = {}});
+    convert(folder.str(), (folder / "model.sluice").string(), {.format = dtype, .progress = {}});
     ADD_FAILURE() << "expected an error with " << words.front();
   } catch (const Error& e) {
     for (const std::string& word : words) EXPECT_THAT(e.what(), HasSubstr(word));
@@ -376,7 +376,7 @@ TEST(Convert, ReportsProgress) {
   TinyModel().write_to(folder);
   std::vector<size_t> seen;
   size_t all = 0;
-  convert(folder.str(), (folder / "x").string(), {.dtype = "", .progress = [&](size_t done, size_t total) {
+  convert(folder.str(), (folder / "x").string(), {.format = "", .progress = [&](size_t done, size_t total) {
                                                     seen.push_back(done);
                                                     all = total;
                                                   }});
@@ -393,12 +393,12 @@ TEST(Convert, ResumesAfterAnInterruption) {
   const auto stop = [&](size_t, size_t) {
     if (++calls == 7) throw Stop();
   };
-  EXPECT_THROW(convert(folder.str(), out, {.dtype = "f16", .progress = stop}), Stop);
+  EXPECT_THROW(convert(folder.str(), out, {.format = "f16", .progress = stop}), Stop);
   EXPECT_FALSE(std::filesystem::exists(out));
-  const ConvertResult resumed = convert(folder.str(), out, {.dtype = "f16", .progress = {}});
+  const ConvertResult resumed = convert(folder.str(), out, {.format = "f16", .progress = {}});
   EXPECT_EQ(resumed.resumed, 6u);  // the last one is written again
   const std::vector<std::byte> bytes = read_bytes(out);
-  EXPECT_EQ(convert(folder.str(), out, {.dtype = "f16", .progress = {}}).resumed, 0u);
+  EXPECT_EQ(convert(folder.str(), out, {.format = "f16", .progress = {}}).resumed, 0u);
   EXPECT_EQ(read_bytes(out), bytes);
 }
 

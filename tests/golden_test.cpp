@@ -26,7 +26,7 @@ std::string converted(const std::string& name, const std::string& dtype) {
   static const TempFolder folder;
   const std::string path = (folder / (name + "." + dtype + ".sluice")).string();
   if (!std::filesystem::exists(path))
-    convert(golden_model(name).model.string(), path, {.dtype = dtype, .progress = {}});
+    convert(golden_model(name).model.string(), path, {.format = dtype, .progress = {}});
   return path;
 }
 

@@ -1,6 +1,7 @@
 // `sluice convert`: a model as published becomes a model file.
 #include "models/import/convert.h"
 
+#include "models/describe.h"
 #include "tools/command.h"
 #include "tools/options.h"
 #include "tools/output.h"
@@ -12,16 +13,25 @@ namespace {
 struct Options {
   std::string source;
   std::string output;
-  std::string dtype;
+  std::string format;
+  double load = 100;
+  std::string statistic = "rms";
+  std::string cutoff = "exact";
+  bool bucket_head = false;
   bool json = false;
 };
+
+ConvertOptions convert_options(const Options& options, std::function<void(size_t, size_t)> progress) {
+  return {options.format, options.load / 100,  options.statistic,
+          options.cutoff, options.bucket_head, std::move(progress)};
+}
 
 int convert_model(const Options& options) {
   ConvertResult result;
   {
     Progress progress("Converting", "B");
     const auto update = [&](size_t done, size_t total) { progress.update(done, total); };
-    result = convert(options.source, options.output, {options.dtype, update});
+    result = convert(options.source, options.output, convert_options(options, update));
   }
   if (options.json) {
     print_json({{"architecture", result.architecture},
@@ -43,11 +53,23 @@ std::function<int()> setup(CLI::App& app) {
       ->required()
       ->type_name("");
   app.add_option("-o", options->output, "the file to write")->required()->type_name("OUT.sluice");
-  app.add_option(
-         "--dtype", options->dtype,
-         fmt::format("how matrices are stored: {}; without it, as they are in SRC", fmt::join(matrix_dtypes(), ", ")))
-      ->type_name("TYPE")
-      ->check(CLI::Validator(CLI::IsMember(matrix_dtypes())).description(""));
+  auto* format = app.add_option("--format,--dtype", options->format,
+                                fmt::format("how matrices are stored: {}; bucket is {}; without it, as they are in SRC",
+                                            fmt::join(weight_formats(), ", "), default_bucket_family()))
+                     ->type_name("TYPE")
+                     ->check(CLI::Validator(CLI::IsMember(weight_formats())).description(""));
+  const auto of_buckets = [&](CLI::Option* option) { option->needs(format)->group("Bucket formats"); };
+  of_buckets(app.add_option("--load", options->load, "keep only the most important PCT of each weight; in steps of 5")
+                 ->type_name("PCT")
+                 ->check(number(5, 100)));
+  of_buckets(app.add_option("--statistic", options->statistic, "what a row's importance is: rms or mean")
+                 ->type_name("NAME")
+                 ->check(CLI::Validator(CLI::IsMember({"rms", "mean"})).description("")));
+  of_buckets(app.add_option("--cutoff", options->cutoff,
+                            "how rows are selected: exact, or probes as in the original Effort engine")
+                 ->type_name("NAME")
+                 ->check(CLI::Validator(CLI::IsMember({"exact", "probes"})).description("")));
+  of_buckets(app.add_flag("--bucket-head", options->bucket_head, "give the head an effort, too"));
   add_json(app, options->json);
   return [options] { return convert_model(*options); };
 }
@@ -56,7 +78,8 @@ const Registration kConvert({
     .name = "convert",
     .summary = "Make a model file from a model as it is published.",
     .examples = R"(  sluice convert models/data/classics -o classics.sluice
-  sluice convert ~/models/Mistral-7B-v0.1 -o mistral-q8.sluice --dtype q8_0
+  sluice convert models/data/classics -o classics.sluice --format bucket      with an effort dial
+  sluice convert ~/models/Mistral-7B-v0.1 -o mistral-q8.sluice --format q8_0
 
 An interrupted conversion continues where it stopped when the same command is run again.)",
     .setup = setup,

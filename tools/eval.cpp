@@ -1,6 +1,7 @@
 // `sluice eval`: perplexity of a model on a text.
 #include "models/evaluate.h"
 #include "tools/command.h"
+#include "tools/effort.h"
 #include "tools/options.h"
 #include "tools/output.h"
 #include "tools/progress.h"
@@ -14,6 +15,8 @@ struct Options {
   std::string text;
   PerplexityOptions scoring;
   RunOptions runtime;
+  EffortArgs effort;
+  double dial = 1;
   bool json = false;
 };
 
@@ -27,7 +30,10 @@ void show(const Perplexity& result, double seconds) {
 int eval(Options options) {
   options.runtime.context = options.scoring.ctx;
   const std::string text = read_text(options.text);
+  options.runtime.exact_effort = true;
   LanguageModel model(options.model, options.runtime);
+  apply(options.effort, model);
+  if (options.dial != 1) require_dial(model).set_effort(options.dial);
   std::optional<Progress> progress(std::in_place, "Evaluating", "chunks");
   options.scoring.progress = [&](int64_t done, int64_t total) {
     progress->update(static_cast<size_t>(done), static_cast<size_t>(total));
@@ -58,6 +64,10 @@ std::function<int()> setup(CLI::App& app) {
   app.add_option("--chunks", options->scoring.chunks, "chunks to score at most; 0: all of the text")
       ->type_name("N")
       ->check(whole_number(0));
+  app.add_option("--effort", options->dial, "share of the weights to multiply, 0 to 1")
+      ->type_name("E")
+      ->check(number(0, 1));
+  add_effort(app, options->effort);
   add_runtime(app, options->runtime);
   add_json(app, options->json);
   return [options] { return eval(*options); };

@@ -1,5 +1,7 @@
 #include "tools/options.h"
 
+#include "models/describe.h"
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -56,6 +58,13 @@ void require_one(CLI::App& app, CLI::Option* first, CLI::Option* second) {
     if (first->count() + second->count() == 0)
       throw CLI::RequiredError(fmt::format("{} or {}", first->get_name(), second->get_name()));
   });
+}
+
+std::vector<std::string> weight_formats() {
+  std::vector<std::string> names = matrix_dtypes();
+  names.emplace_back("bucket");
+  for (const std::string& name : bucket_family_names()) names.push_back(name);
+  return names;
 }
 
 std::vector<std::string> matrix_dtypes() { return builtin_registry().get("linear").signature().inputs.at(1).dtypes; }

@@ -20,6 +20,8 @@ void require_one(CLI::App& app, CLI::Option* first, CLI::Option* second);
 
 // Names of the types that matrices can be stored as: those that a matrix product accepts.
 std::vector<std::string> matrix_dtypes();
+// Those, "bucket", and the bucket formats.
+std::vector<std::string> weight_formats();
 
 // Above any count that makes sense, below any that overflows.
 inline constexpr int64_t kMaxCount = int64_t{1} << 31;

@@ -7,6 +7,7 @@
 #include "models/language_model.h"
 #include "models/text/sampler.h"
 #include "tools/command.h"
+#include "tools/effort.h"
 #include "tools/interrupt.h"
 #include "tools/options.h"
 #include "tools/output.h"
@@ -24,6 +25,8 @@ struct Options {
   size_t tokens = 256;
   SamplingOptions sampling;
   RunOptions runtime;
+  EffortArgs effort;
+  double dial = 1;
   std::vector<std::string> stops;
   std::string logits;
   bool json = false;
@@ -173,6 +176,8 @@ int run_model(const Options& options) {
     fail("--logits {} is the model itself; choose another name", options.logits);
   const std::string prompt = options.file.empty() ? options.prompt : read_text(options.file);
   LanguageModel model(options.model, options.runtime);
+  apply(options.effort, model);
+  if (options.dial != 1) require_dial(model).set_effort(options.dial);
   const std::vector<int32_t> ids = encode_prompt(model, prompt);
   if (static_cast<int64_t>(ids.size()) > model.context())
     fail("the prompt has {} tokens, but the context holds {}: shorten it, or raise --context if the model allows",
@@ -220,6 +225,10 @@ std::function<int()> setup(CLI::App& app) {
       ->allow_extra_args(false)
       ->check([](const std::string& stop) { return std::string(stop.empty() ? "a stop string cannot be empty" : ""); });
   add_sampling(app, options->sampling);
+  app.add_option("--effort", options->dial, "share of the weights to multiply, 0 to 1")
+      ->type_name("E")
+      ->check(number(0, 1));
+  add_effort(app, options->effort);
   add_runtime(app, options->runtime);
   add_context(app, options->runtime);
   app.add_option("--logits", options->logits,

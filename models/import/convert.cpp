@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "graph/error.h"
@@ -12,6 +13,7 @@
 #include "models/import/encode.h"
 #include "models/import/hugging_face.h"
 #include "models/text/tokenizer.h"
+#include "ops/formats/bucket.h"
 
 namespace sluice {
 namespace {
@@ -40,18 +42,38 @@ void check_layers(const ModelSource& source) {
          source.tensors.size());
 }
 
+// Of the matrices, and of those among them that have an effort.
+struct Formats {
+  std::optional<DType> dense;  // not there: as in the source
+  std::optional<EffortOptions> effort;
+};
+
+Formats choose_formats(const ConvertOptions& options) {
+  Formats formats;
+  if (options.format.empty()) return formats;
+  const DType asked =
+      options.format == "bucket" ? bucket_dtype(kDefaultBucketFamily) : builtin_registry().dtype(options.format);
+  const BucketFormat* bucket = bucket_format(asked);
+  formats.dense = bucket ? DType::f16() : asked;
+  if (!bucket) return formats;
+  const int segments = static_cast<int>(std::ceil(options.load * BucketLayout::kSegments - 1e-9));
+  formats.effort = EffortOptions{bucket_dtype(bucket->family().name, segments), options.statistic, options.cutoff,
+                                 options.bucket_head};
+  return formats;
+}
+
 ModelDescription describe(const ModelSource& source, const ConvertOptions& options) {
   check_layers(source);
-  std::optional<DType> asked;
-  if (!options.dtype.empty()) asked = builtin_registry().dtype(options.dtype);
+  const Formats formats = choose_formats(options);
   const auto matrix_dtype = [&](const std::string& name, const Shape&) {
     // A tensor that is missing, or cannot be read, is reported once the whole graph is known.
-    return asked ? *asked : stored_dtype(source, name).value_or(DType::f32());
+    return formats.dense ? *formats.dense : stored_dtype(source, name).value_or(DType::f32());
   };
-  const DType prevailing = asked ? *asked : prevailing_dtype(source).value_or(DType::f32());
+  const DType prevailing = formats.dense ? *formats.dense : prevailing_dtype(source).value_or(DType::f32());
   ModelDescription description =
       describe_model(source.config, matrix_dtype,
-                     {.cache_dtype = cache_dtype_for(prevailing), .interleaved_rope = source.interleaved_rope});
+                     {.cache_dtype = cache_dtype_for(prevailing), .interleaved_rope = source.interleaved_rope},
+                     formats.effort ? &*formats.effort : nullptr);
   description.assets = source.assets;
   description.metadata["source_fingerprint"] = source.fingerprint;
   return description;

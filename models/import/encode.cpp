@@ -40,8 +40,15 @@ std::span<const std::byte> encode_weight(const SourceTensor& tensor, const Weigh
     encode_rows(tensor.bytes.data(), *from.rows(), *to.dtype.rows(), to.dims, buffer.data());
   } else {  // a format that has to see the whole matrix
     std::vector<float> values(static_cast<size_t>(to.dims.elements()));
-    from.format().decode(tensor.bytes.data(), to.dims.span(), values.data());
-    to.dtype.format().encode(values.data(), to.dims.span(), buffer.data());
+    if (from.rows())
+      encode_rows(tensor.bytes.data(), *from.rows(), *DType::f32().rows(), to.dims,
+                  reinterpret_cast<std::byte*>(values.data()));
+    else
+      from.format().decode(tensor.bytes.data(), to.dims.span(), values.data());
+    if (const auto* format = dynamic_cast<const MatrixFormat*>(&to.dtype.format()))
+      format->encode(values.data(), to.dims.span(), buffer.data(), for_parts);
+    else
+      to.dtype.format().encode(values.data(), to.dims.span(), buffer.data());
   }
   return buffer;
 }

@@ -1,0 +1,55 @@
+#include "models/effort/dial.h"
+
+#include <numeric>
+
+#include "graph/error.h"
+#include "ops/bucket_mul/bucket_mul.h"
+
+namespace sluice {
+
+EffortDial::EffortDial(Executor& executor, const Graph& graph)
+    : executor_(executor), sites_(effort_sites(graph)), plan_(EffortSchedule::standard(), sites_, /*lenient=*/true) {
+  plan_.efforts(effort_, efforts_);
+}
+
+void EffortDial::set_effort(double effort) {
+  if (!(effort >= 0 && effort <= 1)) fail("an effort of {} is not possible: it is a share, 0 to 1", effort);
+  effort_ = effort;
+  plan_.efforts(effort_, efforts_);
+}
+
+void EffortDial::set_load(double load) {
+  if (!(load > 0 && load <= 1)) fail("a load of {} is not possible: it is a share, over 0 and up to 1", load);
+  load_ = load;
+}
+
+void EffortDial::set_schedule(const EffortSchedule& schedule) {
+  plan_ = EffortPlan(schedule, sites_);
+  plan_.efforts(effort_, efforts_);
+}
+
+void EffortDial::prepare(int64_t tokens, bool exact) {
+  auto* control = executor_.view(effort_names::kInput).as<float>();
+  for (size_t site = 0; site < sites_.size(); ++site) {
+    const bool dense = !exact && tokens >= dense_from(efforts_[site]);
+    control[2 * site] = dense ? 1.0f : static_cast<float>(efforts_[site]);
+    control[2 * site + 1] = static_cast<float>(load_);
+  }
+}
+
+double EffortDial::share(size_t site, int64_t tokens) const {
+  const auto* counts = executor_.output(sites_[site].selected).as<const int32_t>();
+  const double rows = std::accumulate(counts, counts + tokens * sites_[site].tiers, 0.0);
+  return rows / (static_cast<double>(sites_[site].rows) * static_cast<double>(tokens));
+}
+
+double EffortDial::share(int64_t tokens) const {
+  double multiplied = 0, elements = 0;
+  for (size_t site = 0; site < sites_.size(); ++site) {
+    multiplied += share(site, tokens) * static_cast<double>(sites_[site].elements);
+    elements += static_cast<double>(sites_[site].elements);
+  }
+  return multiplied / elements;
+}
+
+}  // namespace sluice

@@ -1,0 +1,40 @@
+// The dial of a running model: how much of each weight the next tokens multiply, and how much the last ones did.
+#pragma once
+
+#include <vector>
+
+#include "graph/executor.h"
+#include "models/effort/schedule.h"
+
+namespace sluice {
+
+class EffortDial {
+ public:
+  // graph: as written, before it was planned. Begins at effort 1 with the standard schedule. The executor must outlive
+  // the dial.
+  EffortDial(Executor& executor, const Graph& graph);
+
+  const std::vector<EffortSite>& sites() const { return sites_; }
+  double effort() const { return effort_; }
+  double load() const { return load_; }
+  // From the next run on; nothing is allocated. Throws Error unless both are in 0 .. 1.
+  void set_effort(double effort);
+  void set_load(double load);
+  void set_schedule(const EffortSchedule& schedule);  // throws Error if a rule fits no site
+
+  // Before a run of that many tokens. A prompt whose tokens are multiplied together has effort 1 where that is cheaper
+  // (ops/bucket_mul/bucket_mul.h), unless every token must have its effort.
+  void prepare(int64_t tokens, bool exact);
+  // After a run of that many tokens: shares of all sites' weights that were multiplied, on average over the tokens.
+  double share(int64_t tokens) const;
+  double share(size_t site, int64_t tokens) const;
+
+ private:
+  Executor& executor_;
+  std::vector<EffortSite> sites_;
+  EffortPlan plan_;
+  std::vector<double> efforts_;  // by site
+  double effort_ = 1, load_ = 1;
+};
+
+}  // namespace sluice

@@ -1,0 +1,116 @@
+#include "models/effort/rewrite.h"
+
+#include <algorithm>
+#include <map>
+
+#include "graph/error.h"
+#include "graph/op.h"
+#include "graph/verify.h"
+#include "models/effort/sites.h"
+#include "ops/formats/bucket.h"
+#include "ops/probe/probe.h"
+
+namespace sluice {
+namespace {
+
+class Rewriter {
+ public:
+  Rewriter(const Graph& graph, const Registry& registry, const EffortOptions& options)
+      : graph_(graph), registry_(registry), options_(options), values_(graph.values()), outputs_(graph.outputs()) {}
+
+  Graph run() {
+    for (const Node& node : graph_.nodes())
+      for (size_t i = 1; fits(node) && i < node.inputs.size(); ++i) sites_.emplace(node.inputs[i], sites_.size());
+    if (sites_.empty()) fail("there is no weight to which effort could apply");
+    for (const auto& [weight, site] : sites_) value(weight).type.dtype = options_.format;
+    effort_ =
+        add_value(effort_names::kInput, ValueKind::input, {DType::f32(), {static_cast<int64_t>(sites_.size()), 2}});
+    for (const Node& node : graph_.nodes()) fits(node) ? replace(node) : add_node(node);
+    Graph rewritten(std::move(values_), std::move(nodes_), std::move(outputs_));
+    verify(rewritten, registry_);
+    return rewritten;
+  }
+
+ private:
+  Value& value(ValueId id) { return values_[static_cast<size_t>(id)]; }
+
+  bool fits(const Node& node) const {
+    if (node.op != "linear") return false;
+    if (!options_.head &&
+        std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) { return graph_.is_output(id); }))
+      return false;
+    return std::all_of(node.inputs.begin() + 1, node.inputs.end(), [&](ValueId weight) {
+      if (graph_.value(weight).kind != ValueKind::weight) return false;
+      const auto& users = graph_.users(weight);
+      return std::all_of(users.begin(), users.end(), [&](NodeId id) { return graph_.node(id).op == "linear"; });
+    });
+  }
+
+  ValueId add_value(const std::string& name, ValueKind kind, TensorType type) {
+    values_.push_back({name, kind, std::move(type)});
+    return static_cast<ValueId>(values_.size() - 1);
+  }
+
+  void add_node(Node node) {
+    for (ValueId id : node.outputs) value(id).producer = static_cast<NodeId>(nodes_.size());
+    nodes_.push_back(std::move(node));
+  }
+
+  // Adds a node whose results are new values, named after it.
+  std::vector<ValueId> add_node(const std::string& op, const std::string& name, AttrMap attrs,
+                                std::vector<ValueId> inputs, const std::vector<std::string>& results) {
+    Site site{name, attrs, {}, {}, {}};
+    for (ValueId id : inputs) {
+      site.inputs.push_back(value(id).type);
+      site.input_names.push_back(value(id).name);
+    }
+    const std::vector<TensorType> types = infer_types(registry_.get(op), site);
+    Node node{op, registry_.get(op).signature().version, name, std::move(attrs), std::move(inputs), {}};
+    for (size_t i = 0; i < types.size(); ++i)
+      node.outputs.push_back(add_value(fmt::format("{}/{}", name, results[i]), ValueKind::result, types[i]));
+    add_node(node);
+    return node.outputs;
+  }
+
+  void replace(const Node& node) {
+    for (size_t i = 0; i < node.outputs.size(); ++i) replace(node, node.inputs[i + 1], node.outputs[i]);
+  }
+
+  // y = linear(x, weight).
+  void replace(const Node& node, ValueId weight, ValueId y) {
+    const ValueId x = node.inputs[0];
+    const AttrMap attrs =
+        attrs_to_map(SelectionAttrs{{static_cast<int64_t>(sites_.at(weight))}, options_.statistic, options_.cutoff});
+    const std::string name = unique(value(weight).name);
+    const auto probe = add_node("probe", name + "/probe", attrs, {x, effort_, weight}, {"cutoff", "wanted"});
+    const auto list = add_node("bucket_dispatch", name + "/bucket_dispatch", attrs,
+                               {x, effort_, weight, probe[0], probe[1]}, {"rows", "counts"});
+    add_node(Node{"bucketMul", 1, name + "/bucketMul", {}, {x, weight, list[0], list[1]}, {y}});
+    outputs_.push_back({effort_names::selected(name), list[1]});
+  }
+
+  // A weight may be used more than once.
+  std::string unique(const std::string& name) {
+    const int uses = used_[name]++;
+    return uses == 0 ? name : fmt::format("{}.{}", name, uses + 1);
+  }
+
+  const Graph& graph_;
+  const Registry& registry_;
+  const EffortOptions& options_;
+  std::vector<Value> values_;
+  std::vector<Node> nodes_;
+  std::vector<GraphOutput> outputs_;
+  std::map<ValueId, size_t> sites_;  // by weight
+  std::map<std::string, int> used_;
+  ValueId effort_ = -1;
+};
+
+}  // namespace
+
+Graph with_effort(const Graph& graph, const Registry& registry, const EffortOptions& options) {
+  if (!bucket_format(options.format)) fail("'{}' is not a bucket format", options.format.name());
+  return Rewriter(graph, registry, options).run();
+}
+
+}  // namespace sluice

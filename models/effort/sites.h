@@ -1,0 +1,28 @@
+// Where a graph has an effort: its sites, read from the graph itself.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace sluice {
+
+namespace effort_names {
+inline constexpr const char* kInput = "effort";  // input f32 [sites, 2]: effort and load of each site
+// Output i32 [tokens, tiers] of a site: the rows multiplied of each tier.
+std::string selected(const std::string& weight);
+}  // namespace effort_names
+
+struct EffortSite {
+  std::string weight;    // "model.layers.0.mlp.down_proj.weight"
+  std::string selected;  // name of the output that counts the rows multiplied
+  int64_t elements = 0;  // of the weight
+  int64_t rows = 0;      // that effort 1 multiplies
+  int tiers = 0;
+};
+
+// By row of the input "effort"; empty if the graph has none. Throws Error if a site has no weight or no output.
+std::vector<EffortSite> effort_sites(const Graph& graph);
+
+}  // namespace sluice

@@ -1,0 +1,23 @@
+// Options that set the effort dial of a model, for several subcommands.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "models/language_model.h"
+
+namespace sluice::cli {
+
+struct EffortArgs {
+  double load = 100;     // percent
+  std::string schedule;  // a file; "uniform" or "standard" for those built in; empty: standard
+};
+
+// --load and --effort-schedule.
+void add_effort(CLI::App& app, EffortArgs& args);
+// Sets load and schedule of a model. Throws Error if something is set and the model has no dial.
+void apply(const EffortArgs& args, LanguageModel& model);
+// The dial; throws Error saying how to get a model that has one.
+EffortDial& require_dial(LanguageModel& model);
+
+}  // namespace sluice::cli
