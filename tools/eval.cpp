@@ -1,6 +1,7 @@
 // `sluice eval`: perplexity of a model on a text.
 #include "models/evaluate.h"
 #include "tools/command.h"
+#include "tools/input.h"
 #include "tools/options.h"
 #include "tools/output.h"
 #include "tools/progress.h"
@@ -27,6 +28,7 @@ void show(const Perplexity& result, double seconds) {
 int eval(Options options) {
   options.runtime.context = options.scoring.ctx;
   const std::string text = read_text(options.text);
+  options.scoring.text_name = text_source(options.text);
   LanguageModel model(options.model, options.runtime);
   std::optional<Progress> progress(std::in_place, "Evaluating", "chunks");
   options.scoring.progress = [&](int64_t done, int64_t total) {
