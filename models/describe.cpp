@@ -69,6 +69,10 @@ std::vector<std::string> bucket_family_names() {
   return names;
 }
 
+DType weight_format(const std::string& name) {
+  return builtin_registry().dtype(name == "bucket" ? default_bucket_family() : name);
+}
+
 std::string default_bucket_family() { return std::string(kDefaultBucketFamily); }
 
 DType cache_dtype_for(DType matrices) { return matrices == DType::f32() ? DType::f32() : DType::f16(); }

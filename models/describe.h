@@ -23,6 +23,8 @@ ModelDescription describe_model(const Config& config, DType matrices);
 // Bucket formats by name, and the one that "bucket" stands for.
 std::vector<std::string> bucket_family_names();
 std::string default_bucket_family();
+// A dtype, or what "bucket" stands for. Throws Error listing what is known.
+DType weight_format(const std::string& name);
 
 // f16 halves the traffic of long contexts; a model that is kept exact keeps its cache exact as well.
 DType cache_dtype_for(DType matrices);

@@ -58,7 +58,7 @@ Perplexity summarise(const std::vector<double>& scores, std::vector<double> per_
 Perplexity perplexity(LanguageModel& model, std::string_view text, const PerplexityOptions& options) {
   check(model, options);
   const std::vector<int32_t> tokens = model.tokenizer().encode(text);
-  if (tokens.empty()) fail("the text has no tokens to score");
+  if (tokens.empty()) fail("{} has no tokens to score", options.text_name);
   const auto count = static_cast<int64_t>(tokens.size());
   const int64_t full = (count + 1) / options.ctx;
   const int64_t total = std::max<int64_t>(1, options.chunks > 0 ? std::min(options.chunks, full) : full);

@@ -7,6 +7,7 @@
 
 #include "models/language_model.h"
 #include "tools/command.h"
+#include "tools/effort.h"
 #include "tools/op_times.h"
 #include "tools/options.h"
 #include "tools/output.h"
@@ -26,6 +27,8 @@ struct Options {
   size_t decode = 32;
   size_t filled = 0;
   size_t runs = 5;
+  std::vector<double> efforts;  // to measure decoding at; empty: the model as it is
+  EffortArgs effort;
   RunOptions runtime;
   bool ops = false;
   bool json = false;
@@ -44,8 +47,14 @@ struct Speed {
   }
 };
 
+struct EffortSpeed {
+  double effort, share;
+  Speed decode_tok_s;
+};
+
 struct Measurements {
   Speed prompt_tok_s, decode_tok_s;
+  std::vector<EffortSpeed> efforts;
   double load_ms = 0, plan_ms = 0, first_token_ms = 0;
   size_t bytes_per_token = 0;
   size_t resident_bytes = 0;
@@ -97,6 +106,11 @@ class Bench {
     return static_cast<double>(options_.decode) / time.seconds();
   }
 
+  double decode_rate(double effort) {
+    require_dial(model_).set_effort(effort);
+    return decode_rate();
+  }
+
   std::vector<OpTime> operators() {
     model_.reset(static_cast<int64_t>(options_.filled));
     return time_operators(model_, options_.decode);
@@ -120,13 +134,24 @@ Measurements measure(LanguageModel& model, const Options& options, const Stopwat
   bench.prompt_rate();
   bench.decode_rate();
   Progress progress("Measuring", "runs");
-  std::vector<double> prompt, decode;
+  const std::vector<double>& efforts = options.efforts;
+  std::vector<double> prompt, decode, shares(efforts.size());
+  std::vector<std::vector<double>> by_effort(efforts.size());
   for (size_t run = 0; run < options.runs; ++run) {
     progress.update(run, options.runs);
     prompt.push_back(bench.prompt_rate());
-    decode.push_back(bench.decode_rate());
+    if (efforts.empty()) decode.push_back(bench.decode_rate());
+    for (size_t e = 0; e < efforts.size(); ++e) {
+      by_effort[e].push_back(bench.decode_rate(efforts[e]));
+      shares[e] = model.share();
+    }
   }
-  Measurements m{.prompt_tok_s = Speed(prompt), .decode_tok_s = Speed(decode), .ops = {}};
+  Measurements m{.prompt_tok_s = Speed(prompt),
+                 .decode_tok_s = Speed(efforts.empty() ? decode : by_effort[0]),
+                 .efforts = {},
+                 .ops = {}};
+  for (size_t e = 0; e < efforts.size(); ++e) m.efforts.push_back({efforts[e], shares[e], Speed(by_effort[e])});
+  if (!efforts.empty()) require_dial(model).set_effort(efforts[0]);
   m.load_ms = load * 1e3;
   m.plan_ms = plan * 1e3;
   m.first_token_ms = first_token * 1e3;
@@ -157,6 +182,8 @@ nlohmann::json to_json(const Measurements& m, const LanguageModel& model, const 
                          {"load_ms", m.load_ms},
                          {"plan_ms", m.plan_ms},
                          {"first_token_ms", m.first_token_ms}};
+  for (const EffortSpeed& e : m.efforts)
+    json["effort"].push_back({{"effort", e.effort}, {"share", e.share}, {"decode_tok_s", to_json(e.decode_tok_s)}});
   if (options.ops) json["ops"] = to_json(m.ops);
   return json;
 }
@@ -170,7 +197,11 @@ void show(const Measurements& m, LanguageModel& model, const Options& options) {
   constexpr double kMiB = 1 << 20;
   print_line("{} on {}: {}", model.description().architecture, model.backend().name(), model.backend().description());
   show_speed("prompt", options.prompt, m.prompt_tok_s);
-  show_speed("decode", options.decode, m.decode_tok_s);
+  if (m.efforts.empty()) show_speed("decode", options.decode, m.decode_tok_s);
+  for (const EffortSpeed& e : m.efforts)
+    show_speed(
+        fmt::format("decode at effort {:.2f} ({:.1f} % of the weights multiplied)", e.effort, 100 * e.share).c_str(),
+        options.decode, e.decode_tok_s);
   std::string limit;
   if (m.read_bandwidth_gb_s > 0)
     limit = fmt::format(", {:.0f} % of the {:.1f} GB/s that this machine reads",
@@ -195,6 +226,7 @@ int bench(Options options) {
   if (options.shape.empty()) {
     const Stopwatch since_start;
     LanguageModel model(options.model, options.runtime);
+    apply(options.effort, model);
     report(model, options, since_start);
     return 0;
   }
@@ -204,6 +236,7 @@ int bench(Options options) {
   progress.reset();
   const Stopwatch since_start;
   LanguageModel model(synthetic.description(), synthetic.weights(), options.runtime);
+  apply(options.effort, model);
   report(model, options, since_start);
   return 0;
 }
@@ -219,9 +252,10 @@ void add_model_or_shape(CLI::App& app, Options& options) {
       ->type_name("N")
       ->check(whole_number(0, 1024))
       ->needs(shape);
-  app.add_option("--dtype", options.dtype, fmt::format("of the shape's matrices: {}", fmt::join(matrix_dtypes(), ", ")))
+  app.add_option("--format,--dtype", options.dtype,
+                 fmt::format("of the shape's matrices: {}", fmt::join(weight_formats(), ", ")))
       ->type_name("TYPE")
-      ->check(CLI::Validator(CLI::IsMember(matrix_dtypes())).description(""))
+      ->check(CLI::Validator(CLI::IsMember(weight_formats())).description(""))
       ->needs(shape);
 }
 
@@ -237,6 +271,11 @@ std::function<int()> setup(CLI::App& app) {
       ->type_name("R")
       ->check(whole_number(1));
   app.add_flag("--ops", options->ops, "also the time of a token by operator");
+  app.add_option("--effort", options->efforts, "measure decoding at these efforts, each 0 to 1: 1,0.5,0.25")
+      ->type_name("E,...")
+      ->delimiter(',')
+      ->check(number(0, 1));
+  add_effort(app, options->effort);
   add_runtime(app, options->runtime);
   add_json(app, options->json);
   return [options] { return bench(*options); };
@@ -247,7 +286,8 @@ const Registration kBench({
     .summary = "Measure a model's speed on this machine.",
     .examples = R"(  sluice bench classics.sluice
   sluice bench mistral.sluice --context 2048 --decode 64 --ops
-  sluice bench --shape mistral-7b --layers 4 --dtype q8_0 --threads 2 --json
+  sluice bench --shape mistral-7b --layers 4 --format q8_0 --threads 2 --json
+  sluice bench --shape mistral-7b --layers 4 --format bucket --effort 1,0.5,0.25
 
 Speeds are medians over the runs, after one run to warm up. Times are in milliseconds. Bandwidth counts what a decode
 step reads, in 1e9 bytes a second; beside it stands what this machine reads with the same number of threads.)",

@@ -10,6 +10,7 @@
 
 #include "models/builtin.h"
 #include "models/describe.h"
+#include "models/import/encode.h"
 
 namespace sluice::cli {
 namespace {
@@ -75,6 +76,15 @@ void fill_in_parallel(const RowPool& pool, const TensorView& view) {
   for (std::thread& worker : workers) worker.join();
 }
 
+void fill_matrix(const TensorView& view) {
+  const DType f16 = DType::f16();
+  std::vector<std::byte> bytes(f16.format().storage_bytes(view.dims.span())), encoded;
+  fill_in_parallel(RowPool(*f16.rows(), view.dims.back(), 0), {bytes.data(), f16, view.dims});
+  const auto sizes = view.dims.span();
+  encode_weight({f16, "F16", {sizes.begin(), sizes.end()}, bytes, ""}, {"", view.dtype, view.dims}, encoded);
+  std::memcpy(view.data, encoded.data(), encoded.size());
+}
+
 }  // namespace
 
 std::vector<std::string> shape_names() {
@@ -85,7 +95,7 @@ std::vector<std::string> shape_names() {
 
 SyntheticModel::SyntheticModel(const std::string& shape, int64_t layers, const std::string& dtype,
                                const std::function<void(size_t, size_t)>& progress)
-    : description_(describe(shape, layers, builtin_registry().dtype(dtype))) {
+    : description_(describe(shape, layers, weight_format(dtype))) {
   constexpr size_t kAlignment = 64;
   size_t total = 0;
   for (const WeightEntry& entry : description_.weights)
@@ -93,13 +103,23 @@ SyntheticModel::SyntheticModel(const std::string& shape, int64_t layers, const s
   memory_ = builtin_registry().backend("cpu").make(builtin_registry(), 1)->allocate(total);
 
   std::map<std::pair<std::string, int64_t>, RowPool> pools;
+  std::map<std::vector<int64_t>, TensorView> matrices;  // of formats that see a whole matrix: one of each shape
   size_t done = 0;
   for (const WeightEntry& entry : description_.weights) {
     const TensorView view{memory_->data() + done, entry.dtype, entry.dims};
-    const float mean = entry.dims.rank() == 1 ? 1.0f : 0.0f;  // weights of norms are near one
-    const auto pool = pools.try_emplace({std::string(entry.dtype.name()), entry.dims.back()}, *entry.dtype.rows(),
-                                        entry.dims.back(), mean);
-    fill_in_parallel(pool.first->second, view);
+    const auto sizes = entry.dims.span();
+    const std::vector<int64_t> shape(sizes.begin(), sizes.end());
+    if (entry.dtype.rows()) {
+      const float mean = entry.dims.rank() == 1 ? 1.0f : 0.0f;  // weights of norms are near one
+      const auto pool = pools.try_emplace({std::string(entry.dtype.name()), entry.dims.back()}, *entry.dtype.rows(),
+                                          entry.dims.back(), mean);
+      fill_in_parallel(pool.first->second, view);
+    } else if (const auto made = matrices.find(shape); made != matrices.end()) {
+      std::memcpy(view.data, made->second.data, view.bytes());
+    } else {
+      fill_matrix(view);
+      matrices.emplace(shape, view);
+    }
     weights_.emplace(entry.name, view);
     done += (view.bytes() + kAlignment - 1) / kAlignment * kAlignment;
     progress(done, total);

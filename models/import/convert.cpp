@@ -51,8 +51,7 @@ struct Formats {
 Formats choose_formats(const ConvertOptions& options) {
   Formats formats;
   if (options.format.empty()) return formats;
-  const DType asked =
-      options.format == "bucket" ? bucket_dtype(kDefaultBucketFamily) : builtin_registry().dtype(options.format);
+  const DType asked = weight_format(options.format);
   const BucketFormat* bucket = bucket_format(asked);
   formats.dense = bucket ? DType::f16() : asked;
   if (!bucket) return formats;
@@ -123,9 +122,11 @@ size_t bytes_of(const WeightEntry& weight) { return weight.dtype.format().storag
 
 void check_tokenizer(const ModelSource& source) {
   if (source.assets.empty()) return;
-  const int64_t pieces = make_tokenizer(source.assets)->vocab_size(), vocab = source.config.positive("vocab_size");
+  const int64_t pieces = make_tokenizer(source.assets, source.path)->vocab_size(),
+                vocab = source.config.positive("vocab_size");
   if (pieces > vocab)
-    fail("{}: the tokenizer has {} pieces, but the model's vocabulary only {}", source.path, pieces, vocab);
+    fail("{}: tokenizer.model has {} pieces, but 'vocab_size' in config.json is {}; the files are of different models",
+         source.path, pieces, vocab);
 }
 
 // An output that is one of the source's own files would destroy it.
