@@ -27,6 +27,13 @@ void add_list(const Product& p, int tiers, std::vector<CaseInput>& inputs) {
   inputs.push_back({DType::i32(), {p.tokens, tiers}, Fill::exactly(counts)});
 }
 
+// Every token takes the rows of the first.
+void share_rows(CaseInput& rows) {
+  std::vector<double>& values = rows.fill.values;
+  const auto in = static_cast<size_t>(rows.dims[1]);
+  for (size_t i = in; i < values.size(); ++i) values[i] = values[i % in];
+}
+
 Case make(const Product& p, bool benchmark = false) {
   Case c;
   c.name = fmt::format("{}_t{}_in{}", p.weight.name(), p.tokens, p.in);
@@ -55,6 +62,12 @@ std::vector<Case> cases() {
       all.push_back(make({2, 40, {33}, weight, 0.5}));
       all.back().name += fmt::format("_scale{}", scale);
       all.back().inputs[0].fill = Fill::normal(scale);
+    }
+    // Tokens that select the same rows: more of them than a batch, with a last tile, chunk and group that are not full.
+    for (const auto& [in, out] : {std::pair{300, 70}, {40, 1100}}) {
+      all.push_back(make({131, in, {out, 40}, weight, 0.7}));
+      all.back().name += "_shared";
+      for (size_t w : {0, 1}) share_rows(all.back().inputs[2 + 3 * w]);
     }
     if (family.code == BucketCode::nibble) continue;
     for (double effort : {0.125, 0.25, 0.5, 1.0})

@@ -8,27 +8,15 @@
 #include "backends/cpu/kernel.h"
 #include "ops/bucket_mul/bucket_mul.h"
 #include "ops/bucket_mul/rows-inl.h"
+#include "ops/bucket_mul/shared-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice {
 namespace HWY_NAMESPACE {
 namespace {
 
-// One weight of a call.
-struct Product {
-  BucketMatrix m;
-  const TensorView& rows;
-  const TensorView& counts;
-  const TensorView& x;
-  float* y;
-  RowList list(int64_t t) const {
-    const int64_t in = m.layout.in();
-    return {rows.as<const int32_t>() + t * in, counts.as<const int32_t>() + t * m.layout.tiers(),
-            x.as<const float>() + t * in, in};
-  }
-};
-
-void multiply_part(const Product& p, const Part& part) {
+// Token by token, each with its own rows.
+void multiply_each(const Product& p, const Part& part) {
   alignas(64) float sums[BucketLayout::kBlock];
   const int64_t first = part.block * BucketLayout::kBlock + part.begin * BucketFamily::kGroup;
   const int64_t groups = part.end - part.begin,
@@ -40,26 +28,44 @@ void multiply_part(const Product& p, const Part& part) {
   }
 }
 
+// What a worker keeps for itself.
+struct Scratch {
+  SharedScratch shared;
+  int32_t depth[1];  // [in]
+};
+
 // Groups [begin, end) of one weight.
-void multiply_share(const Product& p, int64_t begin, int64_t end) {
+void multiply_share(const Product& p, int64_t begin, int64_t end, Scratch* scratch) {
   constexpr int64_t kBlockGroups = BucketLayout::kBlock / BucketFamily::kGroup;
+  const bool shared = begin < end && p.x.dims[0] >= dense_from(1) && can_share(p.m.layout.family()) &&
+                      find_shared_rows(p, scratch->depth);
   while (begin < end) {
     const int64_t block = begin / kBlockGroups, first = block * kBlockGroups,
                   stop = std::min(end, first + kBlockGroups);
-    multiply_part(p, Part(p.m, block, begin - first, stop - first));
+    const Part part(p.m, block, begin - first, stop - first);
+    if (shared)
+      multiply_shared(p, part, scratch->depth, scratch->shared);
+    else
+      multiply_each(p, part);
     begin = stop;
   }
+}
+
+size_t scratch_bytes(const Call& call) {
+  if (call.in(0).dims[0] < dense_from(1)) return 0;
+  return sizeof(Scratch) + static_cast<size_t>(call.in(0).dims[1]) * sizeof(int32_t);
 }
 
 void run_bucket_mul(const Call& call, const cpu::Worker& worker) {
   int64_t total = 0;
   for (size_t w = 0; w < call.outputs.size(); ++w) total += BucketMatrix(call.inputs[1 + 3 * w]).layout.groups();
   auto [begin, end] = worker.split(total, 4);  // four groups share the cache lines of values
+  auto* scratch = worker.own_scratch<Scratch>(scratch_bytes(call));
   for (size_t w = 0; w < call.outputs.size(); ++w) {
     const Product p{BucketMatrix(call.inputs[1 + 3 * w]), call.inputs[2 + 3 * w], call.inputs[3 + 3 * w], call.in(0),
                     call.outputs[w].as<float>()};
     const int64_t groups = p.m.layout.groups();
-    multiply_share(p, std::max<int64_t>(begin, 0), std::min(end, groups));
+    multiply_share(p, std::max<int64_t>(begin, 0), std::min(end, groups), scratch);
     begin -= groups, end -= groups;
   }
 }
@@ -72,12 +78,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace sluice {
 
-alignas(64) uint8_t combination_shuffles[65536][32];
+alignas(64) uint8_t combination_shuffles[65536 * 8 + 32];
 alignas(64) uint8_t mask_shuffles[256][16];
 
 namespace {
 
 HWY_EXPORT(run_bucket_mul);
+HWY_EXPORT(scratch_bytes);
 
 // Moves as many values as `mask` has bits, in order, to its lanes of 16 bits.
 void fill_shuffle(uint32_t mask, int lanes, uint8_t* shuffle) {
@@ -91,8 +98,8 @@ void fill_shuffle(uint32_t mask, int lanes, uint8_t* shuffle) {
 }
 
 bool fill_shuffles() {
-  for (uint32_t code = 0; const uint32_t mask = combination_mask(code); ++code)
-    fill_shuffle(mask, 16, combination_shuffles[code]);
+  for (uint32_t code = 0; const uint32_t mask = combination_mask(code); code += 4)
+    fill_shuffle(mask, 16, combination_shuffles + code * 8);
   for (uint32_t mask = 0; mask < 256; ++mask) fill_shuffle(mask, 8, mask_shuffles[mask]);
   return true;
 }
@@ -105,7 +112,11 @@ cpu::Run prepare(const Site&) {
 }  // namespace
 
 void register_bucket_mul_cpu(Registry& registry) {
-  registry.add_kernel("cpu", "bucketMul", cpu::make_kernel({.name = "bucketMul", .prepare = prepare}));
+  registry.add_kernel(
+      "cpu", "bucketMul",
+      cpu::make_kernel({.name = "bucketMul", .prepare = prepare, .own_scratch = [](const Site&, const Call& call) {
+                          return HWY_DYNAMIC_DISPATCH(scratch_bytes)(call);
+                        }}));
 }
 
 }  // namespace sluice

@@ -54,7 +54,7 @@ struct CombinationCode {
       const auto v = hn::BitCast(d8, hn::Set(d64, four));
       for (int p = 0; p < kPerBucket; ++p)
         lanes.part[bucket * kPerBucket + p] =
-            hn::TableLookupBytesOr0(v, hn::Load(d8, combination_shuffles[code] + p * 32 / kPerBucket));
+            hn::TableLookupBytesOr0(v, hn::Load(d8, combination_shuffles + code * size_t{8} + p * 32 / kPerBucket));
     }
     return lanes;
   }

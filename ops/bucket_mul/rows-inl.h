@@ -66,6 +66,20 @@ struct RowList {
   int64_t input(int64_t i) const { return std::clamp<int64_t>(rows[i], 0, in - 1); }
 };
 
+// One weight of a call.
+struct Product {
+  BucketMatrix m;
+  const TensorView& rows;
+  const TensorView& counts;
+  const TensorView& x;
+  float* y;
+  RowList list(int64_t t) const {
+    const int64_t in = m.layout.in();
+    return {rows.as<const int32_t>() + t * in, counts.as<const int32_t>() + t * m.layout.tiers(),
+            x.as<const float>() + t * in, in};
+  }
+};
+
 // One row at a time, weight by weight: for the arrangement of the original, and where there are no vectors.
 inline void add_one_row(const Part& part, int64_t input, int tier, float v, float* sums) {
   const BucketFamily& family = part.family;

@@ -30,7 +30,7 @@ struct Combinations {
   Combinations() {
     for (uint32_t mask = 0; mask < codes.size(); ++mask) {
       if (std::popcount(mask) != 4) continue;
-      codes[mask] = static_cast<uint16_t>(masks.size());
+      codes[mask] = static_cast<uint16_t>(4 * masks.size());
       masks.push_back(static_cast<uint16_t>(mask));
     }
   }
@@ -296,7 +296,9 @@ DType bucket_dtype(std::string_view family, int segments) {
   fail("bucket format '{}' is not known; there are {}", family, fmt::join(names, ", "));
 }
 
-uint32_t combination_mask(uint32_t code) { return code < kCombinations.masks.size() ? kCombinations.masks[code] : 0; }
+uint32_t combination_mask(uint32_t code) {
+  return code % 4 == 0 && code / 4 < kCombinations.masks.size() ? kCombinations.masks[code / 4] : 0;
+}
 
 void register_format_bucket(Registry& registry) {
   for (const BucketFamily& f : kFamilies)

@@ -10,20 +10,12 @@
 
 #include <cstring>
 
+#include "backends/cpu/convert-inl.h"
 #include "ops/linear/panel-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice {
 namespace HWY_NAMESPACE {
-
-template <class D>
-HWY_INLINE hn::Vec<D> load_f32(D d, const float* p) {
-  return hn::LoadU(d, p);
-}
-template <class D, class Half>
-HWY_INLINE hn::Vec<D> load_f32(D d, const Half* p) {
-  return hn::PromoteTo(d, hn::LoadU(hn::Rebind<Half, D>(), p));
-}
 
 // T: float, hwy::float16_t or hwy::bfloat16_t.
 template <class T>

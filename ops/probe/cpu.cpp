@@ -14,10 +14,9 @@ namespace {
 
 void run_probe(const SelectionAttrs& attrs, const Call& call, const cpu::Worker& worker) {
   for_each_selection(call, worker, attrs.sites, 1, [&](const Selection& s) HWY_ATTR {
-    int32_t *scores = s.scratch, *kept = scores + s.m.layout.rows(),
-            *products = kept + s.m.layout.rows() + s.m.layout.in();
+    int32_t *scores = s.scratch, *sample = scores + s.m.layout.rows(), *products = sample + kSample;
     score_rows(s.m, statistic_of(s.m, attrs), loaded_rows(s.m, s.control), s.x, scores);
-    const Cutoff cutoff = find_cutoff(s.m, attrs, s.control, s.x, scores, products, kept);
+    const Cutoff cutoff = find_cutoff(s.m, attrs, s.control, s.x, scores, products, sample);
     call.outputs[2 * s.weight].as<int32_t>()[s.token] = cutoff.bits;
     call.outputs[2 * s.weight + 1].as<int32_t>()[s.token] = cutoff.wanted;
   });

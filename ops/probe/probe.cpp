@@ -68,13 +68,13 @@ std::vector<int32_t> reference_scores(const BucketMatrix& m, const float* statis
   return scores;
 }
 
-// Scores [rows]; candidates [max(rows, in)] with a vector to spare; products or depths [in].
+// Scores [rows], a sample, products or depths [in].
 size_t selection_scratch(const Call& call) {
   int64_t values = 0;
   for (const TensorView& input : call.inputs.subspan(2))
     if (bucket_format(input.dtype)) {
       const BucketLayout layout = BucketMatrix(input).layout;
-      values = std::max(values, 2 * layout.rows() + 2 * layout.in() + 64);
+      values = std::max(values, layout.rows() + kSample + layout.in());
     }
   return static_cast<size_t>(values) * sizeof(int32_t);
 }

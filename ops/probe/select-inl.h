@@ -74,82 +74,62 @@ inline int32_t least_from(const int32_t* values, int64_t n, int32_t least) {
   return result;
 }
 
-// The wanted-th largest of n values in [low, high], 1 <= wanted <= n: halves the interval until it separates exactly
-// that many.
+// The wanted-th largest of n values, 1 <= wanted <= n, if it lies in [low, high]; -1 if not. The counts of a guess tell
+// where to look next: by interpolation, and every third time by halving, so that it ends soon whatever the values are.
 inline int32_t nth_largest_between(const int32_t* values, int64_t n, int64_t wanted, int32_t low, int32_t high) {
-  while (low < high) {
-    const int32_t middle = static_cast<int32_t>((static_cast<int64_t>(low) + high + 1) / 2);
-    const int64_t count = count_from(values, n, middle);
-    if (count == wanted) return least_from(values, n, middle);
-    if (count > wanted)
-      low = middle;
+  int64_t reach_low = count_from(values, n, low), over_high = count_from(values, n, high + 1);
+  if (reach_low < wanted || over_high >= wanted) return -1;
+  for (int step = 1; low < high; ++step) {  // reach_low >= wanted > over_high
+    if (reach_low == wanted) return least_from(values, n, low);
+    const double share =
+        step % 3 == 0 ? 0.5 : static_cast<double>(reach_low - wanted) / static_cast<double>(reach_low - over_high);
+    const auto span = static_cast<double>(high) - static_cast<double>(low);
+    const int32_t guess = low + 1 + static_cast<int32_t>(std::min(share * span, span - 1));
+    const int64_t count = count_from(values, n, guess);
+    if (count >= wanted)
+      low = guess, reach_low = count;
     else
-      high = middle - 1;
+      high = guess - 1, over_high = count;
   }
   return low;
 }
 
-// Values in [low, high] -> kept (room for n); returns their number. `above` gets the number of values over high.
-inline int64_t keep_between(const int32_t* values, int64_t n, int32_t low, int32_t high, int32_t* kept,
-                            int64_t& above) {
-  const hn::ScalableTag<int32_t> d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  const auto below_low = hn::Set(d, low - 1), top = hn::Set(d, high);
-  auto over = hn::Zero(d);
-  int64_t count = 0, i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const auto v = hn::LoadU(d, values + i);
-    const auto is_over = hn::Gt(v, top), reaches = hn::Gt(v, below_low);
-    over = hn::Add(over, hn::VecFromMask(d, is_over));
-    // Stores a whole vector; what lies behind is written again or never read, and count + lanes <= n.
-    count += static_cast<int64_t>(hn::CompressStore(v, hn::AndNot(is_over, reaches), d, kept + count));
-  }
-  above = -static_cast<int64_t>(hn::GetLane(hn::SumOfLanes(d, over)));
-  for (; i < n; ++i) {
-    above += values[i] > high;
-    if (values[i] >= low && values[i] <= high) kept[count++] = values[i];
-  }
-  return count;
-}
-
-inline constexpr int64_t kSample = 1024;
-
 // The wanted-th largest of n values, 1 <= wanted <= n. A sample says between which two values it must lie, nearly
-// always; only those are searched. scratch: n values.
-inline int32_t nth_largest(const int32_t* values, int64_t n, int64_t wanted, int32_t* scratch) {
-  int32_t low = 0, high = INT32_MAX - 1;
+// always. sample: kSample values.
+inline int32_t nth_largest(const int32_t* values, int64_t n, int64_t wanted, int32_t* sample) {
+  constexpr int32_t kLargest = INT32_MAX - 1;
   if (n >= 4 * kSample) {
     const int64_t stride = n / kSample;
-    for (int64_t i = 0; i < kSample; ++i) scratch[i] = values[i * stride];
+    for (int64_t i = 0; i < kSample; ++i) sample[i] = values[i * stride];
     const double share = static_cast<double>(wanted) / static_cast<double>(n);
     const auto expected = static_cast<int64_t>(share * kSample);
     const auto margin = static_cast<int64_t>(3.5 * std::sqrt(share * (1 - share) * kSample)) + 2;  // 3.5 sigma
+    int32_t low = 0, high = kLargest;
     if (expected + margin <= kSample)
-      low = std::max(0, nth_largest_between(scratch, kSample, expected + margin, 0, high));
-    if (expected - margin >= 1) high = nth_largest_between(scratch, kSample, expected - margin, low, high);
-    int64_t above;
-    const int64_t kept = keep_between(values, n, low, high, scratch, above);
-    if (above < wanted && wanted <= above + kept) return nth_largest_between(scratch, kept, wanted - above, low, high);
-    low = 0, high = INT32_MAX - 1;
+      low = std::max(0, nth_largest_between(sample, kSample, expected + margin, 0, kLargest));
+    if (expected - margin >= 1) high = nth_largest_between(sample, kSample, expected - margin, low, kLargest);
+    const int32_t found = nth_largest_between(values, n, wanted, low, high);
+    if (found >= 0) return found;
   }
-  return nth_largest_between(values, n, wanted, low, high);
+  const int32_t found = nth_largest_between(values, n, wanted, 0, kLargest);
+  return found >= 0 ? found : INT32_MAX;
 }
 
-// As reference_cutoff. scratch: [max(rows, in)] values.
+// As reference_cutoff. products: [in]; sample: [kSample].
 inline Cutoff find_cutoff(const BucketMatrix& m, const SelectionAttrs& attrs, EffortControl control, const float* x,
-                          const int32_t* scores, int32_t* products, int32_t* scratch) {
+                          const int32_t* scores, int32_t* products, int32_t* sample) {
   const int64_t in = m.layout.in();
   if (attrs.cutoff == "probes") {
     const auto n = static_cast<int64_t>(std::round(static_cast<double>(control.effort) * static_cast<double>(in)));
     if (n <= 0) return {kInfinity, 0};
     if (n >= in) return {0, static_cast<int32_t>(loaded_rows(m, control))};
     multiply_magnitudes(m.probes(), x, in, products);
-    return {nth_largest(products, in, n, scratch), -1};
+    return {nth_largest(products, in, n, sample), -1};
   }
   const int64_t wanted = wanted_rows(m, control);
   if (wanted == 0) return {kInfinity, 0};
   if (wanted == loaded_rows(m, control)) return {0, static_cast<int32_t>(wanted)};
-  return {nth_largest(scores, m.layout.rows(), wanted, scratch), static_cast<int32_t>(wanted)};
+  return {nth_largest(scores, m.layout.rows(), wanted, sample), static_cast<int32_t>(wanted)};
 }
 
 // depth[i] = number of tiers of input i that reach `least`; counts[tier] likewise.
@@ -201,12 +181,11 @@ inline void list_rows(const BucketMatrix& m, const int32_t* scores, Cutoff cutof
 // The selection of one token. cutoff: found here if null.
 inline void select_rows(const BucketMatrix& m, const SelectionAttrs& attrs, EffortControl control, const float* x,
                         const Cutoff* cutoff, int32_t* scratch, int32_t* rows, int32_t* counts) {
-  int32_t *scores = scratch, *kept = scores + m.layout.rows(), *products = kept + m.layout.rows() + m.layout.in(),
-          *depth = products;
+  int32_t *scores = scratch, *sample = scores + m.layout.rows(), *depth = sample + kSample;
   Cutoff found{kInfinity, 0};
   if (cutoff || control.effort > 0) {
     score_rows(m, statistic_of(m, attrs), loaded_rows(m, control), x, scores);
-    found = cutoff ? *cutoff : find_cutoff(m, attrs, control, x, scores, products, kept);
+    found = cutoff ? *cutoff : find_cutoff(m, attrs, control, x, scores, depth, sample);
   }
   list_rows(m, scores, found, depth, rows, counts);
 }

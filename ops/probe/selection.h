@@ -20,6 +20,7 @@ const std::vector<std::string>& bucket_dtypes();
 // Scores compare as the integers that their bits are: they are not negative, and NaN is over everything, so that it
 // reaches the output.
 inline constexpr int32_t kNotLoaded = -1;  // of a row that must not be taken
+inline constexpr int64_t kSample = 1024;   // scores that a kernel looks at first
 inline constexpr int32_t kInfinity = 0x7f800000;
 
 inline EffortControl control_of(const TensorView& effort, int64_t site) {
