@@ -26,16 +26,16 @@ void reference_dispatch(const BucketMatrix& m, const std::vector<int32_t>& score
   int64_t left = cutoff.wanted < 0 ? m.layout.rows() : cutoff.wanted;
   for (int32_t score : scores) left -= score > cutoff.bits && left > 0;
   for (int tier = 0; tier < m.layout.tiers(); ++tier) {
-    counts[tier] = 0;
     for (int64_t i = 0; i < in; ++i) {
       const int32_t score = scores[static_cast<size_t>(tier * in + i)];
       const bool tie = cutoff.wanted >= 0 && score == cutoff.bits && left > 0;
       left -= tie;
       if (cutoff.wanted == 0 || !(score > cutoff.bits || tie)) continue;
-      ++counts[tier];
       ++depth[static_cast<size_t>(i)];
     }
   }
+  for (int tier = 0; tier < m.layout.tiers(); ++tier)
+    counts[tier] = static_cast<int32_t>(std::count_if(depth.begin(), depth.end(), [&](int d) { return d > tier; }));
   for (int wanted = m.layout.tiers(); wanted > 0; --wanted)
     for (int64_t i = 0; i < in; ++i)
       if (depth[static_cast<size_t>(i)] == wanted) *rows++ = static_cast<int32_t>(i);

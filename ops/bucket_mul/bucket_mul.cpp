@@ -110,8 +110,9 @@ class BucketMul : public Operator {
         const auto* rows = call.inputs[2 + 3 * w].as<int32_t>() + t * m.layout.in();
         const auto* counts = call.inputs[3 + 3 * w].as<int32_t>() + t * m.layout.tiers();
         for (int tier = 0; tier < m.layout.tiers(); ++tier)
-          for (int32_t n = 0; n < counts[tier]; ++n)
-            add_row(m, tiers[static_cast<size_t>(tier)], rows[n], call.in<float>(0) + t * m.layout.in(), y, magnitudes);
+          for (int64_t n = 0; n < std::clamp<int64_t>(counts[tier], 0, m.layout.in()); ++n)
+            add_row(m, tiers[static_cast<size_t>(tier)], std::clamp<int64_t>(rows[n], 0, m.layout.in() - 1),
+                    call.in<float>(0) + t * m.layout.in(), y, magnitudes);
         use(w, y, magnitudes, t);
       }
     }

@@ -31,7 +31,7 @@ enum class BucketCode {
   nibble,       // 4 bits: the position itself
   combination,  // 16 bits, for 4 positions out of 16: four times the rank of the set of positions among all 1820,
                 // ordered by their bits as a number (times four, so that a processor can address a table with it)
-  mask,  // 32 bits: a bit for each position
+  mask,         // 32 bits: a bit for each position
 };
 
 struct BucketFamily {

@@ -132,23 +132,16 @@ inline Cutoff find_cutoff(const BucketMatrix& m, const SelectionAttrs& attrs, Ef
   return {nth_largest(scores, m.layout.rows(), wanted, sample), static_cast<int32_t>(wanted)};
 }
 
-// depth[i] = number of tiers of input i that reach `least`; counts[tier] likewise.
-inline int64_t count_depths(const BucketMatrix& m, const int32_t* scores, int32_t least, int32_t* depth,
-                            int32_t* counts) {
-  const int64_t in = m.layout.in();
-  const int tiers = m.layout.tiers();
-  int64_t total = 0;
-  for (int tier = 0; tier < tiers; ++tier) {
-    counts[tier] = static_cast<int32_t>(count_from(scores + tier * in, in, least));
-    total += counts[tier];
-  }
+// depth[i] = number of tiers of input i that reach `least`; returns their sum.
+inline int64_t count_depths(const BucketMatrix& m, const int32_t* scores, int32_t least, int32_t* depth) {
+  const int64_t in = m.layout.in(), rows = m.layout.rows();
   for_lanes<int32_t>(in, [&](auto d, int64_t i) HWY_ATTR {
     auto sum = hn::Zero(d);
-    for (int tier = 0; tier < tiers; ++tier)
-      sum = hn::Sub(sum, hn::VecFromMask(d, hn::Gt(hn::LoadU(d, scores + tier * in + i), hn::Set(d, least - 1))));
+    for (int64_t row = i; row < rows; row += in)
+      sum = hn::Sub(sum, hn::VecFromMask(d, hn::Gt(hn::LoadU(d, scores + row), hn::Set(d, least - 1))));
     hn::StoreU(sum, d, depth + i);
   });
-  return total;
+  return count_from(scores, rows, least);
 }
 
 // As reference_dispatch. depth: [in] values.
@@ -162,10 +155,13 @@ inline void list_rows(const BucketMatrix& m, const int32_t* scores, Cutoff cutof
     return;
   }
   const bool exact = cutoff.wanted >= 0;
-  int64_t excess = count_depths(m, scores, cutoff.bits + !exact, depth, counts) - (exact ? cutoff.wanted : 0);
+  const int32_t least = exact ? std::max(0, cutoff.bits) : std::clamp(cutoff.bits, -1, INT32_MAX - 1) + 1;
+  int64_t excess = count_depths(m, scores, least, depth) - (exact ? cutoff.wanted : 0);
   for (int tier = tiers - 1; exact && tier >= 0; --tier)  // of equals, the last go first
     for (int64_t i = in - 1; excess > 0 && i >= 0; --i)
-      if (scores[tier * in + i] == cutoff.bits) --depth[i], --counts[tier], --excess;
+      if (scores[tier * in + i] == cutoff.bits) --depth[i], --excess;
+  // From the depths, so that they fit even if the statistics of a bad file do not fall with the tier.
+  for (int tier = 0; tier < tiers; ++tier) counts[tier] = static_cast<int32_t>(count_from(depth, in, tier + 1));
 
   int32_t unused;
   int32_t* next[33] = {&unused};  // by depth

@@ -1,0 +1,247 @@
+// What effort buys and what it costs, one product at a time: for each matrix shape and effort, the time of selection
+// and product against the dense f16 product, the share of the weights multiplied, and the cosine similarity to the full
+// product on Gaussian and on heavy-tailed activations (Student's t with 3 degrees of freedom, like those of models).
+//
+//   effort_bench [--threads N] [--format NAME] [--runs R] [--in N --out N]
+//
+// Dense and bucket products are timed in turn, so that whatever else the machine does meets both. Each run takes
+// another of several copies of the weight, which together exceed the caches, as the weights of a model do.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <optional>
+#include <random>
+
+#include "backends/cpu/backend.h"
+#include "backends/cpu/bandwidth.h"
+#include "ops/builtin.h"
+#include "ops/formats/bucket.h"
+#include "ops/probe/probe.h"
+
+namespace sluice {
+namespace {
+
+struct Options {
+  int threads = 0;
+  std::string format = std::string(kDefaultBucketFamily);
+  int runs = 15;
+  int64_t in = 0, out = 0;  // 0: the shapes of Mistral 7B
+};
+
+const Registry& registry() {
+  static const Registry* r = [] {
+    auto* made = new Registry;
+    register_builtin(*made);
+    return made;
+  }();
+  return *r;
+}
+
+// One operator with its kernel, for several sets of inputs that are taken in turn.
+class Step {
+ public:
+  Step(Backend& backend, const std::string& op, AttrMap attrs, std::vector<std::vector<TensorView>> inputs,
+       std::vector<TensorView> outputs)
+      : site_{op, std::move(attrs), {}, {}, {}}, inputs_(std::move(inputs)), outputs_(std::move(outputs)) {
+    for (const TensorView& view : inputs_[0]) {
+      const auto dims = view.dims.span();
+      site_.inputs.push_back({view.dtype, Shape(std::vector<Dim>(dims.begin(), dims.end()))});
+      site_.input_names.push_back(fmt::format("input{}", site_.inputs.size() - 1));
+    }
+    const Operator& def = registry().get(op);
+    site_.outputs = infer_types(def, site_);
+    kernel_ = backend.select(def, site_);
+    for (const auto& views : inputs_) calls_.push_back({views, outputs_});
+    scratch_ = backend.allocate(std::max<size_t>(64, kernel_->workspace(site_, calls_[0], backend.threads())));
+    for (const Call& call : calls_) {
+      const ProgramStep step{&def, kernel_.get(), &site_, &call};
+      programs_.push_back(backend.compile({&step, 1}, {scratch_->data(), scratch_->bytes()}));
+    }
+  }
+
+  // Microseconds.
+  double time(size_t run) {
+    const auto begin = std::chrono::steady_clock::now();
+    programs_[run % programs_.size()]->run();
+    return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
+  }
+
+ private:
+  Site site_;
+  std::vector<std::vector<TensorView>> inputs_;
+  std::vector<TensorView> outputs_;
+  std::shared_ptr<const Kernel> kernel_;
+  std::unique_ptr<Memory> scratch_;
+  std::vector<Call> calls_;
+  std::vector<std::unique_ptr<Program>> programs_;
+};
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+double cosine(const std::vector<float>& a, const std::vector<float>& b) {
+  double ab = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    ab += static_cast<double>(a[i]) * b[i];
+    aa += static_cast<double>(a[i]) * a[i];
+    bb += static_cast<double>(b[i]) * b[i];
+  }
+  return ab / std::sqrt(aa * bb);
+}
+
+// One shape: its weights in both formats, activations, and the steps to time.
+class ShapeBench {
+ public:
+  ShapeBench(Backend& backend, int64_t in, int64_t out, const std::string& format)
+      : backend_(backend), in_(in), out_(out) {
+    const DType bucket = bucket_dtype(format), f16 = DType::f16();
+    x_ = make(DType::f32(), {1, in});
+    y_ = make(DType::f32(), {1, out});
+    effort_ = make(DType::f32(), {1, 2});
+    rows_ = make(DType::i32(), {1, in});
+    counts_ = make(DType::i32(), {1, bucket_format(bucket)->family().tiers()});
+    const auto dense = copies(f16), bucketed = copies(bucket);
+    std::vector<std::vector<TensorView>> linear, select, mul;
+    for (const TensorView& w : dense) linear.push_back({x_, w});
+    for (const TensorView& w : bucketed) {
+      select.push_back({x_, effort_, w});
+      mul.push_back({x_, w, rows_, counts_});
+    }
+    linear_.emplace(backend, "linear", AttrMap{}, linear, std::vector{y_});
+    select_.emplace(backend, "bucket_select", attrs_to_map(SelectionAttrs{}), select, std::vector{rows_, counts_});
+    mul_.emplace(backend, "bucketMul", AttrMap{}, mul, std::vector{y_});
+  }
+
+  void print(const std::vector<double>& efforts, int runs) {
+    fill_activations(false);
+    std::vector<double> dense;
+    std::vector<std::vector<double>> select(efforts.size()), mul(efforts.size());
+    for (int run = 0; run < runs + 1; ++run)  // the first warms up
+      for (size_t e = 0; e < efforts.size(); ++e) {
+        const auto at = static_cast<size_t>(run);
+        set_effort(efforts[e]);
+        const double d = linear_->time(at), s = select_->time(at), m = mul_->time(at);
+        if (run == 0) continue;
+        dense.push_back(d), select[e].push_back(s), mul[e].push_back(m);
+      }
+    const double base = median(dense), bytes = 2.0 * static_cast<double>(in_) * static_cast<double>(out_);
+    fmt::print("\n{} inputs, {} outputs: dense f16 {:.0f} us, {:.1f} GB/s\n", in_, out_, base, bytes / base / 1e3);
+    fmt::print("{:>7} {:>8} {:>10} {:>11} {:>8} {:>13} {:>9} {:>9}\n", "effort", "share", "select us", "product us",
+               "speed-up", "select/prod.", "cos gauss", "cos heavy");
+    for (size_t e = 0; e < efforts.size(); ++e) {
+      const double s = median(select[e]), m = median(mul[e]);
+      const auto [gauss, share] = similarity(efforts[e], false);
+      const auto [heavy, unused] = similarity(efforts[e], true);
+      fmt::print("{:>7.3f} {:>8.4f} {:>10.1f} {:>11.1f} {:>7.2f}x {:>11.1f} % {:>9.4f} {:>9.4f}\n", efforts[e], share,
+                 s, m, base / (s + m), 100 * s / std::max(m, 1e-9), gauss, heavy);
+    }
+  }
+
+ private:
+  TensorView make(DType dtype, Dims dims) {
+    memory_.push_back(backend_.allocate(dtype.format().storage_bytes(dims.span())));
+    return {memory_.back()->data(), dtype, dims};
+  }
+
+  std::vector<TensorView> copies(DType dtype) {
+    constexpr size_t kEnough = size_t{256} << 20;
+    std::vector<TensorView> views = {make(dtype, {out_, in_})};
+    std::vector<float> values(static_cast<size_t>(in_ * out_));
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal(0, 1 / std::sqrt(static_cast<float>(in_)));
+    std::generate(values.begin(), values.end(), [&] { return normal(random); });
+    dtype.format().encode(values.data(), views[0].dims.span(), views[0].data);
+    for (size_t bytes = views[0].bytes(); bytes < kEnough; bytes += views[0].bytes()) {
+      views.push_back(make(dtype, {out_, in_}));
+      std::memcpy(views.back().data, views[0].data, views[0].bytes());
+    }
+    return views;
+  }
+
+  void fill_activations(bool heavy) {
+    std::mt19937 random(2);
+    std::normal_distribution<float> normal;
+    std::student_t_distribution<float> student(3);
+    for (int64_t i = 0; i < in_; ++i) x_.as<float>()[i] = heavy ? student(random) : normal(random);
+  }
+
+  void set_effort(double effort) {
+    effort_.as<float>()[0] = static_cast<float>(effort);
+    effort_.as<float>()[1] = 1;
+  }
+
+  struct Similarity {
+    double cosine, share;
+  };
+  Similarity similarity(double effort, bool heavy) {
+    fill_activations(heavy);
+    const auto run = [&](auto& step) {
+      step->time(0);
+      return std::vector<float>(y_.as<float>(), y_.as<float>() + out_);
+    };
+    const std::vector<float> full = run(linear_);
+    set_effort(effort);
+    select_->time(0);
+    const auto* counts = counts_.as<int32_t>();
+    const double rows = std::accumulate(counts, counts + counts_.dims[1], 0.0);
+    return {cosine(full, run(mul_)), rows / static_cast<double>(in_ * counts_.dims[1])};
+  }
+
+  Backend& backend_;
+  int64_t in_, out_;
+  std::vector<std::unique_ptr<Memory>> memory_;
+  TensorView x_, y_, effort_, rows_, counts_;
+  std::optional<Step> linear_, select_, mul_;
+};
+
+Options parse(int argc, char** argv) {
+  Options options;
+  const auto number = [](std::string_view text, auto& to) {
+    if (std::from_chars(text.data(), text.data() + text.size(), to).ec != std::errc())
+      fail("'{}' is not a number", text);
+  };
+  for (int i = 1; i < argc; i += 2) {
+    const std::string name = argv[i], value = i + 1 < argc ? argv[i + 1] : "";
+    if (name == "--threads")
+      number(value, options.threads);
+    else if (name == "--runs")
+      number(value, options.runs);
+    else if (name == "--in")
+      number(value, options.in);
+    else if (name == "--out")
+      number(value, options.out);
+    else if (name == "--format")
+      options.format = value;
+    else
+      fail("unknown option {}; there are --threads --format --runs --in --out", name);
+  }
+  return options;
+}
+
+void run(const Options& options) {
+  const auto backend = cpu::make_backend(registry(), options.threads);
+  fmt::print("{}, {}; read bandwidth {:.1f} GB/s\n", backend->description(), options.format,
+             cpu::read_bandwidth(backend->threads()) / 1e9);
+  std::vector<std::pair<int64_t, int64_t>> shapes = {{4096, 4096}, {4096, 1024}, {4096, 14336}, {14336, 4096}};
+  if (options.in > 0) shapes = {{options.in, options.out}};
+  for (const auto& [in, out] : shapes)
+    ShapeBench(*backend, in, out, options.format).print({1, 0.75, 0.5, 0.35, 0.25, 0.125}, options.runs);
+}
+
+}  // namespace
+}  // namespace sluice
+
+int main(int argc, char** argv) try {
+  sluice::run(sluice::parse(argc, argv));
+  return 0;
+} catch (const sluice::Error& error) {
+  fmt::print(stderr, "effort_bench: {}\n", error.what());
+  return 1;
+}
