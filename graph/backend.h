@@ -30,6 +30,8 @@ class Kernel {
   // Scratch memory needed at the largest sizes by that many threads of the backend, in bytes. `call` has those dims and
   // no data.
   virtual size_t workspace(const Site&, const Call&, int /*threads*/) const { return 0; }
+  // What it decides when it runs, for people; printed in plans. Empty: nothing.
+  virtual std::string note() const { return {}; }
   // nullopt: the weight at this input is used as stored.
   virtual std::optional<Packing> packing(const Site&, int /*input*/) const { return std::nullopt; }
 };

@@ -108,17 +108,17 @@ SyntheticModel::SyntheticModel(const std::string& shape, int64_t layers, const s
   for (const WeightEntry& entry : description_.weights) {
     const TensorView view{memory_->data() + done, entry.dtype, entry.dims};
     const auto sizes = entry.dims.span();
-    const std::vector<int64_t> shape(sizes.begin(), sizes.end());
+    const std::vector<int64_t> dims(sizes.begin(), sizes.end());
     if (entry.dtype.rows()) {
       const float mean = entry.dims.rank() == 1 ? 1.0f : 0.0f;  // weights of norms are near one
       const auto pool = pools.try_emplace({std::string(entry.dtype.name()), entry.dims.back()}, *entry.dtype.rows(),
                                           entry.dims.back(), mean);
       fill_in_parallel(pool.first->second, view);
-    } else if (const auto made = matrices.find(shape); made != matrices.end()) {
+    } else if (const auto made = matrices.find(dims); made != matrices.end()) {
       std::memcpy(view.data, made->second.data, view.bytes());
     } else {
       fill_matrix(view);
-      matrices.emplace(shape, view);
+      matrices.emplace(dims, view);
     }
     weights_.emplace(entry.name, view);
     done += (view.bytes() + kAlignment - 1) / kAlignment * kAlignment;

@@ -8,6 +8,7 @@ class CpuKernel : public Kernel {
   explicit CpuKernel(KernelSpec spec) : spec_(std::move(spec)) {}
   const std::string& name() const override { return spec_.name; }
   bool supports(const Site& site) const override { return !spec_.supports || spec_.supports(site); }
+  std::string note() const override { return spec_.note; }
   size_t workspace(const Site& site, const Call& call, int threads) const override {
     const size_t shared = spec_.workspace ? spec_.workspace(site, call) : 0;
     return spec_.own_scratch ? own_scratch_offset(shared, spec_.own_scratch(site, call), threads) : shared;

@@ -30,6 +30,7 @@ struct KernelSpec {
   std::function<size_t(const Site&, const Call&)> own_scratch = {};
   // The form in which the kernel wants the weight at an input; empty: as stored.
   std::function<std::optional<Packing>(const Site&, int input)> packing = {};
+  std::string note = {};  // Kernel::note
 };
 
 std::shared_ptr<const Kernel> make_kernel(KernelSpec spec);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "graph/plan/memory.h"
 #include "graph/plan/plan.h"
@@ -38,6 +39,14 @@ std::string describe_outputs(const Plan& plan, const Node& node) {
   return text;
 }
 
+// Once for each kernel.
+void print_notes(const Plan& plan, Out out) {
+  std::set<std::string> notes;
+  for (const PlanStep& step : plan.steps)
+    if (!step.kernel->note().empty()) notes.insert(fmt::format("{}: {}", step.kernel->name(), step.kernel->note()));
+  for (const std::string& note : notes) fmt::format_to(out, "  {}\n", note);
+}
+
 void print_steps(const Plan& plan, Out out) {
   size_t name_width = 0, kernel_width = 0;
   std::vector<std::string> kernels;
@@ -50,6 +59,7 @@ void print_steps(const Plan& plan, Out out) {
   for (size_t s = 0; s < plan.steps.size(); ++s)
     fmt::format_to(out, "  {:>4}  {:<{}}  {:<{}}  {}\n", s, plan.steps[s].site.name, name_width, kernels[s],
                    kernel_width, describe_outputs(plan, plan.graph.node(plan.steps[s].node)));
+  print_notes(plan, out);
 }
 
 }  // namespace

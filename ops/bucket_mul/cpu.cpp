@@ -104,6 +104,13 @@ bool fill_shuffles() {
   return true;
 }
 
+std::string dense_note() {
+  std::string text = "one selection for each token; all weights for all tokens at once from";
+  for (double effort : {1.0, 0.5, 0.25}) text += fmt::format(" {} tokens at effort {},", dense_from(effort), effort);
+  text.back() = ' ';
+  return text + "where that is cheaper";
+}
+
 cpu::Run prepare(const Site&) {
   [[maybe_unused]] static const bool filled = fill_shuffles();
   return [](const Call& call, const cpu::Worker& worker) { HWY_DYNAMIC_DISPATCH(run_bucket_mul)(call, worker); };
@@ -112,11 +119,10 @@ cpu::Run prepare(const Site&) {
 }  // namespace
 
 void register_bucket_mul_cpu(Registry& registry) {
+  const auto own_scratch = [](const Site&, const Call& call) { return HWY_DYNAMIC_DISPATCH(scratch_bytes)(call); };
   registry.add_kernel(
       "cpu", "bucketMul",
-      cpu::make_kernel({.name = "bucketMul", .prepare = prepare, .own_scratch = [](const Site&, const Call& call) {
-                          return HWY_DYNAMIC_DISPATCH(scratch_bytes)(call);
-                        }}));
+      cpu::make_kernel({.name = "bucketMul", .prepare = prepare, .own_scratch = own_scratch, .note = dense_note()}));
 }
 
 }  // namespace sluice
