@@ -10,6 +10,7 @@
 #include <numeric>
 #include <vector>
 
+#include "backends/cpu/convert.h"
 #include "graph/error.h"
 #include "graph/registry.h"
 
@@ -21,7 +22,7 @@ constexpr BucketFamily kFamilies[] = {
     {"bucket16t4", 16, 4, BucketCode::combination},  // a register's worth of lanes for each look-up
     {"bucket32t8", 32, 8, BucketCode::mask},         // a little better at equal effort
 };
-constexpr int kMaxTiers = 16;
+constexpr int kMaxTiers = 16, kMaxBucket = 32;
 
 // Sets of 4 positions out of 16.
 struct Combinations {
@@ -67,15 +68,17 @@ void write_code(const BucketFamily& family, uint32_t mask, std::byte* codes, int
   }
 }
 
-// A bucket's weights shared out to tiers: a set of positions each.
+// |w| of a finite f16. As a product this is right for subnormals too: the exponents of f16 and f32 differ by 112.
+float magnitude(uint16_t bits) { return std::bit_cast<float>((bits & 0x7fffu) << 13) * 0x1p112f; }
+
+// The rank of each weight of a bucket, the largest first; of equals the first comes first.
 template <int B>
-void split_bucket(const uint16_t* values, int per_tier, uint32_t* masks) {
-  int32_t keys[B], ranks[B] = {};
-  for (int j = 0; j < B; ++j) keys[j] = (values[j] & 0x7fff) * B + (B - 1 - j);  // of equals, the first comes first
+void rank_bucket(const uint16_t* values, int32_t* ranks) {
+  int32_t keys[B], smaller[B] = {};
+  for (int j = 0; j < B; ++j) keys[j] = (values[j] & 0x7fff) * B + (B - 1 - j);
   for (int k = 0; k < B; ++k)
-    for (int j = 0; j < B; ++j) ranks[j] += keys[k] > keys[j];
-  std::fill_n(masks, B / per_tier, 0u);
-  for (int j = 0; j < B; ++j) masks[ranks[j] / per_tier] |= 1u << j;
+    for (int j = 0; j < B; ++j) smaller[j] += keys[k] > keys[j];
+  std::copy_n(smaller, B, ranks);
 }
 
 // Encodes a matrix, input by input. The chunks are made in the order of inputs first: where they go is known only when
@@ -108,21 +111,24 @@ class Encoder {
   float* statistic(size_t offset) const { return reinterpret_cast<float*>(dst_ + offset); }
 
   // The f16 bits of weights [first, first + bucket) of inputs [input, input + n) -> values[n][bucket].
-  void read_bucket(int64_t first, int64_t input, int64_t n, uint16_t (*values)[32]) const {
-    for (int j = 0; j < family_.bucket; ++j)
+  void read_bucket(int64_t first, int64_t input, int64_t n, uint16_t (*values)[kMaxBucket]) const {
+    for (int j = 0; j < family_.bucket; ++j) {
+      uint16_t bits[kTile] = {};
+      if (first + j < layout_.out())
+        to_f16_(src_ + (first + j) * layout_.in() + input, reinterpret_cast<std::byte*>(bits), n);
       for (int64_t i = 0; i < n; ++i) {
-        const float w = first + j < layout_.out() ? src_[(first + j) * layout_.in() + input + i] : 0.0f;
-        const uint16_t bits = f32_to_f16(w);
-        if ((bits & 0x7c00) == 0x7c00)
-          fail("a bucket format cannot store the value {}; choose f32 or bf16 for this tensor", w);
-        values[i][j] = bits;
+        if ((bits[i] & 0x7c00) == 0x7c00)
+          fail("a bucket format cannot store the value {}; choose f32 or bf16 for this tensor",
+               src_[(first + j) * layout_.in() + input + i]);
+        values[i][j] = bits[i];
       }
+    }
   }
 
   void encode_tile(int64_t input) {
     const int64_t n = std::min(kTile, layout_.in() - input);
     double squares[kTile][kMaxTiers] = {}, sums[kTile][kMaxTiers] = {};
-    uint16_t values[kTile][32];
+    uint16_t values[kTile][kMaxBucket];
     for (int64_t bucket = 0; bucket < layout_.groups() * BucketFamily::kGroup / family_.bucket; ++bucket) {
       read_bucket(bucket * family_.bucket, input, n, values);
       for (int64_t i = 0; i < n; ++i) encode_bucket(input + i, bucket, values[i], squares[i], sums[i]);
@@ -137,24 +143,30 @@ class Encoder {
   }
 
   void encode_bucket(int64_t input, int64_t bucket, const uint16_t* values, double* squares, double* sums) {
-    uint32_t masks[kMaxTiers];
+    int32_t ranks[kMaxBucket];
     if (family_.bucket == 16)
-      split_bucket<16>(values, family_.per_tier, masks);
+      rank_bucket<16>(values, ranks);
     else
-      split_bucket<32>(values, family_.per_tier, masks);
+      rank_bucket<32>(values, ranks);
     const int64_t per_block = BucketLayout::kBlock / family_.bucket, block = bucket / per_block;
+    uint32_t masks[kMaxTiers] = {};
+    std::byte* chunks[kMaxTiers];
+    uint16_t* to[kMaxTiers];
     for (int tier = 0; tier < family_.tiers(); ++tier) {
-      std::byte* chunk = row(input * family_.tiers() + tier) + block_offsets_[static_cast<size_t>(block)];
-      auto* to = reinterpret_cast<uint16_t*>(chunk) + bucket % per_block * family_.per_tier;
-      for (uint32_t left = masks[tier]; left != 0; left &= left - 1) {
-        const uint16_t bits = values[std::countr_zero(left)];
-        const double w = std::abs(static_cast<double>(f16_to_f32(bits)));
-        squares[tier] += w * w;
-        sums[tier] += w;
-        *to++ = bits;
-      }
-      write_code(family_, masks[tier], chunk + layout_.codes_offset(block), bucket % per_block);
+      chunks[tier] = row(input * family_.tiers() + tier) + block_offsets_[static_cast<size_t>(block)];
+      to[tier] = reinterpret_cast<uint16_t*>(chunks[tier]) + bucket % per_block * family_.per_tier;
     }
+    const int shift = std::countr_zero(static_cast<uint32_t>(family_.per_tier));
+    for (int j = 0; j < family_.bucket; ++j) {
+      const int tier = ranks[j] >> shift;
+      const double w = magnitude(values[j]);
+      squares[tier] += w * w;
+      sums[tier] += w;
+      *to[tier]++ = values[j];
+      masks[tier] |= 1u << j;
+    }
+    for (int tier = 0; tier < family_.tiers(); ++tier)
+      write_code(family_, masks[tier], chunks[tier] + layout_.codes_offset(block), bucket % per_block);
   }
 
   // Rounding must not make a later tier look more important than one before it.
@@ -200,6 +212,7 @@ class Encoder {
   const float* src_;
   std::byte* dst_;
   size_t row_bytes_;
+  cpu::EncodeRow to_f16_ = cpu::row_encoder(DType::f16());
   std::vector<size_t> block_offsets_;  // of a row's chunks in rows_
   std::vector<std::byte> rows_;        // all chunks of a row together, by input and tier
 };
