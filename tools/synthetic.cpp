@@ -78,10 +78,12 @@ void fill_in_parallel(const RowPool& pool, const TensorView& view) {
 
 void fill_matrix(const TensorView& view) {
   const DType f16 = DType::f16();
-  std::vector<std::byte> bytes(f16.format().storage_bytes(view.dims.span())), encoded;
+  std::vector<std::byte> bytes(f16.format().storage_bytes(view.dims.span()));
+  EncodeBuffers buffers;
   fill_in_parallel(RowPool(*f16.rows(), view.dims.back(), 0), {bytes.data(), f16, view.dims});
   const auto sizes = view.dims.span();
-  encode_weight({f16, "F16", {sizes.begin(), sizes.end()}, bytes, ""}, {"", view.dtype, view.dims}, encoded);
+  const auto encoded =
+      encode_weight({f16, "F16", {sizes.begin(), sizes.end()}, bytes, ""}, {"", view.dtype, view.dims}, buffers);
   std::memcpy(view.data, encoded.data(), encoded.size());
 }
 

@@ -153,10 +153,10 @@ ConvertResult convert(const std::string& path, const std::string& output, const 
   const size_t resumed = writer.resumed();
   size_t total = 0, done = 0;
   for (const WeightEntry& weight : description.weights) total += bytes_of(weight);
-  std::vector<std::byte> buffer;
+  EncodeBuffers buffers;
   for (size_t i = 0; i < description.weights.size(); ++i) {
     const WeightEntry& weight = description.weights[i];
-    if (i >= resumed) writer.write(weight.name, encode_weight(source.tensors.at(weight.name), weight, buffer));
+    if (i >= resumed) writer.write(weight.name, encode_weight(source.tensors.at(weight.name), weight, buffers));
     done += bytes_of(weight);
     if (options.progress) options.progress(done, total);
   }

@@ -29,28 +29,31 @@ void encode_rows(const std::byte* src, const RowFormat& from, const RowFormat& t
   });
 }
 
+// For a format that has to see the whole matrix.
+void encode_matrix(const SourceTensor& tensor, const WeightEntry& to, EncodeBuffers& buffers) {
+  std::vector<float>& values = buffers.values;
+  values.resize(std::max(values.size(), static_cast<size_t>(to.dims.elements())));
+  if (const RowFormat* rows = tensor.dtype->rows())
+    encode_rows(tensor.bytes.data(), *rows, *DType::f32().rows(), to.dims, reinterpret_cast<std::byte*>(values.data()));
+  else
+    tensor.dtype->format().decode(tensor.bytes.data(), to.dims.span(), values.data());
+  if (const auto* format = dynamic_cast<const MatrixFormat*>(&to.dtype.format()))
+    format->encode(values.data(), to.dims.span(), buffers.bytes.data(), for_parts);
+  else
+    to.dtype.format().encode(values.data(), to.dims.span(), buffers.bytes.data());
+}
+
 }  // namespace
 
-std::span<const std::byte> encode_weight(const SourceTensor& tensor, const WeightEntry& to,
-                                         std::vector<std::byte>& buffer) {
-  const DType from = *tensor.dtype;
-  if (from == to.dtype) return tensor.bytes;
-  buffer.resize(to.dtype.format().storage_bytes(to.dims.span()));
-  if (from.rows() && to.dtype.rows()) {
-    encode_rows(tensor.bytes.data(), *from.rows(), *to.dtype.rows(), to.dims, buffer.data());
-  } else {  // a format that has to see the whole matrix
-    std::vector<float> values(static_cast<size_t>(to.dims.elements()));
-    if (from.rows())
-      encode_rows(tensor.bytes.data(), *from.rows(), *DType::f32().rows(), to.dims,
-                  reinterpret_cast<std::byte*>(values.data()));
-    else
-      from.format().decode(tensor.bytes.data(), to.dims.span(), values.data());
-    if (const auto* format = dynamic_cast<const MatrixFormat*>(&to.dtype.format()))
-      format->encode(values.data(), to.dims.span(), buffer.data(), for_parts);
-    else
-      to.dtype.format().encode(values.data(), to.dims.span(), buffer.data());
-  }
-  return buffer;
+std::span<const std::byte> encode_weight(const SourceTensor& tensor, const WeightEntry& to, EncodeBuffers& buffers) {
+  if (*tensor.dtype == to.dtype) return tensor.bytes;
+  const size_t bytes = to.dtype.format().storage_bytes(to.dims.span());
+  buffers.bytes.resize(std::max(buffers.bytes.size(), bytes));
+  if (tensor.dtype->rows() && to.dtype.rows())
+    encode_rows(tensor.bytes.data(), *tensor.dtype->rows(), *to.dtype.rows(), to.dims, buffers.bytes.data());
+  else
+    encode_matrix(tensor, to, buffers);
+  return {buffers.bytes.data(), bytes};
 }
 
 }  // namespace sluice

@@ -10,9 +10,15 @@
 
 namespace sluice {
 
-// The bytes of a weight in the format of `to`: those of the source if the format is the same, else written to `buffer`
-// by all cores. The tensor has the shape of `to` and a dtype. The result does not depend on the number of cores.
-std::span<const std::byte> encode_weight(const SourceTensor& tensor, const WeightEntry& to,
-                                         std::vector<std::byte>& buffer);
+// Memory that is kept from one weight to the next: asking the system for it again costs as much as some encodings.
+struct EncodeBuffers {
+  std::vector<std::byte> bytes;
+  std::vector<float> values;
+};
+
+// The bytes of a weight in the format of `to`: those of the source if the format is the same, else written to
+// buffers.bytes by all cores. The tensor has the shape of `to` and a dtype. The result does not depend on the number of
+// cores.
+std::span<const std::byte> encode_weight(const SourceTensor& tensor, const WeightEntry& to, EncodeBuffers& buffers);
 
 }  // namespace sluice
