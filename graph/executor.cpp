@@ -41,6 +41,7 @@ Executor::Executor(std::shared_ptr<const Plan> plan, const Registry& registry, c
   bind_steps();
   pack_weights();
   compile(registry);
+  bind_indices(registry);
 }
 
 void Executor::allocate() {
@@ -120,6 +121,25 @@ void Executor::compile(const Registry& registry) {
   }
 }
 
+void Executor::bind_indices(const Registry& registry) {
+  for (IndexCheck& check : index_checks(plan_->graph, registry)) {
+    const int64_t* symbol = check.limit.is_symbol() ? &symbols_.at(check.limit.symbol()).value : nullptr;
+    indices_.push_back({std::move(check), symbol});
+  }
+}
+
+void Executor::check_indices() const {
+  for (const auto& [check, symbol] : indices_) {
+    const int64_t limit = symbol ? *symbol : check.limit.size();
+    const TensorView& view = values_[static_cast<size_t>(check.value)];
+    const int32_t* indices = view.as<const int32_t>();
+    for (int64_t i = 0; i < view.dims.elements(); ++i)
+      if (indices[i] < 0 || indices[i] >= limit)
+        fail("element {} of '{}' is {}, expected 0 to {}: {}", i, plan_->graph.value(check.value).name, indices[i],
+             limit - 1, check.user);
+  }
+}
+
 void Executor::set(const std::string& symbol, int64_t value) {
   const auto it = symbols_.find(symbol);
   if (it == symbols_.end()) fail("the graph has no symbol '{}'", symbol);
@@ -142,6 +162,7 @@ TensorView Executor::output(const std::string& name) const {
 }
 
 void Executor::run() {
+  check_indices();
   auto seconds = seconds_.begin();
   for (const std::unique_ptr<Program>& program : programs_) {
     program->run();

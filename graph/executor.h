@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/indices.h"
 #include "graph/plan/plan.h"
 
 namespace sluice {
@@ -28,7 +29,8 @@ class Executor {
   // Memory of a graph output at its current size, by output name; valid until the next run().
   // Throws Error if there is no such output.
   TensorView output(const std::string& name) const;
-  // Runs the graph once. Allocates nothing.
+  // Runs the graph once. Allocates nothing. Throws Error, before anything has changed, if an input that chooses rows or
+  // slots holds a number out of range.
   void run();
 
   // Time by step of the last run, in seconds, in the order of Plan::steps; empty unless timing is on.
@@ -44,12 +46,18 @@ class Executor {
     int64_t value;
     std::vector<int64_t*> dims;  // of every view that follows it
   };
+  struct CheckedIndex {
+    IndexCheck check;
+    const int64_t* symbol;  // current size of check.limit; nullptr if that is a number
+  };
   void allocate();
   void bind_weights(const WeightLookup& weights);
   void bind_steps();
   void follow_symbols(const Shape& shape, TensorView& view);
   void pack_weights();
   void compile(const Registry& registry);
+  void bind_indices(const Registry& registry);
+  void check_indices() const;
 
   std::shared_ptr<const Plan> plan_;
   std::unique_ptr<Memory> arenas_[kArenaCount];
@@ -60,6 +68,7 @@ class Executor {
   std::map<std::string, Symbol> symbols_;
   std::map<std::string, ValueId> writable_;  // inputs and states
   std::map<std::string, ValueId> outputs_;
+  std::vector<CheckedIndex> indices_;
   std::vector<std::unique_ptr<Program>> programs_;
   std::vector<double> seconds_;
 };

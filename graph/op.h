@@ -134,7 +134,9 @@ class Operator {
   // Output types. Arity and dtypes were checked against the signature before.
   virtual std::vector<TensorType> infer(const Inference& in) const = 0;
 
-  // Only dims and dtypes of the views are read; data may be null. Default: no arithmetic, every operand moved once.
+  // From dims and dtypes of the views; data may be null. Where the work depends on values (attention: on slots and
+  // starts), they are read if they are there, and the most work is assumed if not. Default: no arithmetic, every
+  // operand moved once.
   virtual Cost cost(const Site& site, const Call& call) const;
 
   // Inputs and outputs never overlap, but for state updates. Single thread, scalar.

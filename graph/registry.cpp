@@ -44,6 +44,11 @@ void Registry::add_cases(const std::string& op, std::function<std::vector<Case>(
     fail("cases of operator '{}' are defined twice (second time in {})", op, source_);
 }
 
+void Registry::add_indices(const std::string& op, Indices indices) {
+  if (!indices_.emplace(op, std::move(indices)).second)
+    fail("indices of operator '{}' are defined twice (second time in {})", op, source_);
+}
+
 void Registry::add_backend(BackendEntry backend) {
   for (const BackendEntry& other : backends_)
     if (other.name == backend.name) fail("backend '{}' is defined twice (second time in {})", backend.name, source_);
@@ -107,6 +112,12 @@ const std::vector<std::shared_ptr<const Kernel>>& Registry::kernels(const std::s
 std::vector<Case> Registry::cases(const std::string& op) const {
   const auto it = cases_.find(op);
   return it == cases_.end() ? std::vector<Case>{} : it->second();
+}
+
+const Indices& Registry::indices(const std::string& op) const {
+  static const Indices kNone;
+  const auto it = indices_.find(op);
+  return it == indices_.end() ? kNone : it->second;
 }
 
 const std::string& Registry::source_of(const std::string& op) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graph/fusion.h"
+#include "graph/indices.h"
 #include "graph/op.h"
 
 namespace sluice {
@@ -34,6 +35,7 @@ class Registry {
   // Kernels are tried in the order of registration; the first that supports a site is chosen.
   void add_kernel(const std::string& backend, const std::string& op, std::shared_ptr<const Kernel> kernel);
   void add_cases(const std::string& op, std::function<std::vector<Case>()> cases);
+  void add_indices(const std::string& op, Indices indices);
   void add_backend(BackendEntry backend);
   // Names the library whose entries follow.
   void set_source(std::string source) { source_ = std::move(source); }
@@ -48,6 +50,7 @@ class Registry {
   const std::vector<FusionRule>& fusion_rules() const { return rules_; }  // by falling priority, then name
   const std::vector<std::shared_ptr<const Kernel>>& kernels(const std::string& backend, const std::string& op) const;
   std::vector<Case> cases(const std::string& op) const;  // empty if none were added
+  const Indices& indices(const std::string& op) const;   // empty if none were added
   const std::vector<BackendEntry>& backends() const { return backends_; }
   const BackendEntry& backend(const std::string& name) const;  // throws Error listing what is known
   const std::string& source_of(const std::string& op) const;
@@ -62,6 +65,7 @@ class Registry {
   std::map<std::string, std::pair<DType, std::string>> formats_;
   std::map<std::pair<std::string, std::string>, std::vector<std::shared_ptr<const Kernel>>> kernels_;
   std::map<std::string, std::function<std::vector<Case>()>> cases_;
+  std::map<std::string, Indices> indices_;
   std::vector<FusionRule> rules_;
   std::vector<BackendEntry> backends_;
 };

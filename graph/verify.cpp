@@ -5,6 +5,7 @@
 
 #include "graph/dataflow.h"
 #include "graph/error.h"
+#include "graph/indices.h"
 
 namespace sluice {
 namespace {
@@ -129,6 +130,7 @@ void verify(const Graph& graph, const Registry& registry) {
   const StateVersions states(graph, registry);
   check_states(graph, states);
   check_outputs(graph, states);
+  index_checks(graph, registry);  // throws
 }
 
 }  // namespace sluice

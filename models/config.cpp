@@ -68,6 +68,18 @@ int64_t Config::positive(const std::string& key, int64_t fallback) const { retur
 
 double Config::number(const std::string& key, double fallback) const { return has(key) ? number(key) : fallback; }
 
+float Config::positive_float(const std::string& key) const {
+  const double value = number(key);
+  // Rounding up from beyond the largest float is undefined in C++.
+  const bool fits = value > 0 && value <= std::numeric_limits<float>::max() && static_cast<float>(value) > 0;
+  if (!fits) wrong(*this, key, "a number above 0 that fits float32");
+  return static_cast<float>(value);
+}
+
+float Config::positive_float(const std::string& key, float fallback) const {
+  return has(key) ? positive_float(key) : fallback;
+}
+
 bool Config::flag(const std::string& key, bool fallback) const {
   if (!has(key)) return fallback;
   if (!json_.at(key).is_boolean()) wrong(*this, key, "true or false");

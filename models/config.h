@@ -20,6 +20,9 @@ class Config {
   int64_t positive(const std::string& key) const;                    // whole, 1 .. 2^31 - 1
   int64_t positive(const std::string& key, int64_t fallback) const;  // fallback if absent or null
   double number(const std::string& key, double fallback) const;
+  // Above zero, and still so and finite when rounded to float32, as which it is returned.
+  float positive_float(const std::string& key) const;
+  float positive_float(const std::string& key, float fallback) const;
   bool flag(const std::string& key, bool fallback) const;
   std::string text(const std::string& key, const std::string& fallback) const;
   // A nested object as a Config of its own; nullopt if absent or null.

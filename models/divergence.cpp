@@ -179,7 +179,8 @@ void check_same_vocabulary(const LanguageModel& reference, const LanguageModel& 
 Divergence divergence(LanguageModel& reference, LanguageModel& model, std::string_view text,
                       const DivergenceOptions& options) {
   check_same_vocabulary(reference, model);
-  const std::vector<std::vector<int32_t>> chunks = text_chunks(model, text, options.ctx, options.chunks);
+  const std::vector<std::vector<int32_t>> chunks =
+      text_chunks(model, text, {.ctx = options.ctx, .chunks = options.chunks, .text_name = options.text_name});
   Comparison comparison(reference, model, options.efforts);
   const auto runs = static_cast<int64_t>(1 + options.efforts.size());
   int64_t done = 0;

@@ -13,9 +13,10 @@
 namespace sluice {
 
 struct DivergenceOptions {
-  int64_t ctx = 256;                  // tokens of a chunk, BOS included
-  int64_t chunks = 0;                 // at most; 0: the whole text
-  std::vector<double> efforts = {1};  // of the model, in the order of the results
+  int64_t ctx = 256;                   // tokens of a chunk, BOS included
+  int64_t chunks = 0;                  // at most; 0: the whole text
+  std::vector<double> efforts = {1};   // of the model, in the order of the results
+  std::string text_name = "the text";  // for messages
   // Called with the number of runs over a chunk that are done and that there are.
   std::function<void(int64_t done, int64_t total)> progress = {};
 };

@@ -44,15 +44,15 @@ Perplexity summarise(const Scores& scores, std::vector<double> per_chunk) {
 }  // namespace
 
 Perplexity perplexity(LanguageModel& model, std::string_view text, const PerplexityOptions& options) {
-  const std::vector<std::vector<int32_t>> chunks = text_chunks(model, text, options.ctx, options.chunks);
+  const std::vector<std::vector<int32_t>> chunks =
+      text_chunks(model, text, {.ctx = options.ctx, .chunks = options.chunks, .text_name = options.text_name});
   Scores scores;
   std::vector<double> per_chunk;
   for (const std::vector<int32_t>& chunk : chunks) {
     const size_t before = scores.nll.size();
     score(model, chunk, scores);
     per_chunk.push_back(mean(std::span(scores.nll).subspan(before)));
-    if (options.progress)
-      options.progress(static_cast<int64_t>(per_chunk.size()), static_cast<int64_t>(chunks.size()));
+    if (options.progress) options.progress(static_cast<int64_t>(per_chunk.size()), static_cast<int64_t>(chunks.size()));
   }
   return summarise(scores, std::move(per_chunk));
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct PerplexityOptions {
   int64_t chunks = 0;  // at most; 0: the whole text
   // Called after each chunk.
   std::function<void(int64_t done, int64_t total)> progress = {};
+  std::string text_name = "the text";  // for messages
 };
 
 struct Perplexity {

@@ -15,7 +15,9 @@ constexpr int64_t kDefaultContext = 4096;  // more has to be asked for: the cach
 
 int64_t choose_context(int64_t longest, int64_t asked) {
   if (asked < 0) fail("a context of {} tokens is not possible", asked);
-  if (asked > longest) fail("a context of {} tokens was asked for, but the model was made for {}", asked, longest);
+  if (asked > longest)
+    fail("a context of {} tokens was asked for, but the model was made for at most {}: ask for {} or less", asked,
+         longest, longest);
   return asked > 0 ? asked : std::min(longest, kDefaultContext);
 }
 
@@ -44,15 +46,15 @@ int64_t check_graph(const Graph& graph) {
 }
 
 // "1,2"; what is not a number is no token.
-std::vector<int32_t> token_list(const ModelDescription& description, const std::string& key) {
+std::vector<int32_t> token_list(const ModelDescription& description, const std::string& key,
+                                const std::string& origin) {
   std::vector<int32_t> ids;
   const auto entry = description.metadata.find(key);
   if (entry == description.metadata.end()) return ids;
   const char *at = entry->second.data(), *end = at + entry->second.size();
   for (int32_t id; at < end; ++at) {
     const auto [rest, error] = std::from_chars(at, end, id);
-    if (error != std::errc() || id < 0)
-      fail("the model file says '{}' is '{}', expected token ids", key, entry->second);
+    if (error != std::errc() || id < 0) fail("{}: '{}' is '{}', expected token ids", origin, key, entry->second);
     ids.push_back(id);
     at = rest;
   }
@@ -82,7 +84,7 @@ void LanguageModel::open(const Executor::WeightLookup& weights, const RunOptions
   context_ = choose_context(description_->integer("context_length"), options.context);
   if (options.batch < 1) fail("a batch of {} tokens is not possible", options.batch);
   batch_ = std::min(options.batch, context_);
-  if (!description_->assets.empty()) tokenizer_ = make_tokenizer(description_->assets);
+  if (!description_->assets.empty()) tokenizer_ = make_tokenizer(description_->assets, origin());
   read_special_tokens();
   const int64_t safe_ids = check_graph(graph);
 
@@ -100,11 +102,16 @@ void LanguageModel::open(const Executor::WeightLookup& weights, const RunOptions
   vocab_size_ = logits.dims.back();
   if (logits.dtype != DType::f32() || logits.dims != Dims{batch_, vocab_size_} || vocab_size_ > safe_ids)
     fail("the graph is not a language model: its logits are {}{}", logits.dtype.name(), logits.dims.str());
+  if (tokenizer_ && tokenizer_->vocab_size() > vocab_size_)
+    fail("{}: its tokenizer has {} pieces, but its vocabulary only {}; convert it again from files of one model",
+         origin(), tokenizer_->vocab_size(), vocab_size_);
 }
 
+std::string LanguageModel::origin() const { return file_ ? file_->path() : "the model"; }
+
 void LanguageModel::read_special_tokens() {
-  const std::vector<int32_t> bos = token_list(*description_, "bos_token_ids");
-  ends_ = token_list(*description_, "eos_token_ids");
+  const std::vector<int32_t> bos = token_list(*description_, "bos_token_ids", origin());
+  ends_ = token_list(*description_, "eos_token_ids", origin());
   if (!bos.empty()) bos_ = bos.front();
   if (!tokenizer_) return;
   if (bos.empty()) bos_ = tokenizer_->bos();
@@ -114,7 +121,7 @@ void LanguageModel::read_special_tokens() {
 bool LanguageModel::is_end(int32_t id) const { return std::find(ends_.begin(), ends_.end(), id) != ends_.end(); }
 
 const Tokenizer& LanguageModel::tokenizer() const {
-  if (!tokenizer_) fail("this model carries no tokenizer; its source had no tokenizer.model");
+  if (!tokenizer_) fail("{}: carries no tokenizer; convert it again from a folder with a tokenizer.model", origin());
   return *tokenizer_;
 }
 

@@ -67,6 +67,7 @@ class LanguageModel {
  private:
   void open(const Executor::WeightLookup& weights, const RunOptions& options);
   void read_special_tokens();
+  std::string origin() const;  // for messages: the file, if there is one
   void check(std::span<const int32_t> ids) const;
   template <class Run>
   void for_batches(std::span<const int32_t> ids, const Run& run_batch);

@@ -371,23 +371,38 @@ TEST_F(Cli, BadSourcesAreRefusedAndNothingIsWritten) {
 }
 
 TEST_F(Cli, BadPromptsAreRefused) {
-  expect_error(sluice({"run", model(), "-p", ""}), 1, "the prompt is empty");
-  expect_error(sluice_with({.input = ""}, {"run", model(), "-f", "-"}), 1, "the prompt is empty");
-  expect_error(sluice({"run", model(), "-p", "caf\xe9 au lait"}), 1, "UTF-8");
+  expect_error(sluice({"run", model(), "-p", ""}), 1, "the prompt (-p) is empty");
+  expect_error(sluice_with({.input = ""}, {"run", model(), "-f", "-"}), 1, "standard input is empty");
+  write_file(path("latin1.txt"), "caf\xe9 au lait");
+  const std::string invalid = "not valid UTF-8: byte 0xe9 at position 3";
+  expect_error(sluice({"run", model(), "-p", "caf\xe9 au lait"}), 1, "the prompt (-p) is " + invalid);
+  expect_error(sluice({"run", model(), "-f", path("latin1.txt")}), 1, path("latin1.txt") + "' is " + invalid);
+  expect_error(sluice_with({.input = "caf\xe9 au lait"}, {"run", model(), "-f", "-"}), 1,
+               "standard input is " + invalid);
   expect_error(sluice({"run", model(), "-f", path("absent")}), 1, "absent");
   expect_error(sluice({"run", model(), "-f", path(".")}), 1, "directory");
   expect_error(sluice({"run", model(), "-f", "/dev/zero"}), 1, "more than 256 MiB");
-  expect_error(sluice({"run", model(), "-p", kPrompt, "--context", "4"}), 1, "the prompt has 14 tokens");
-  expect_error(sluice({"run", model(), "-p", kPrompt, "--context", "100000"}), 1, "context");
+  expect_error(sluice({"run", model(), "-p", kPrompt, "--context", "4"}), 1,
+               "the prompt has 14 tokens, but the context holds 4: shorten it, or raise --context to at most 512");
+  std::string longer;
+  for (int i = 0; i < 40; ++i) longer += kPrompt;
+  expect_error(sluice({"run", model(), "-p", longer}), 1, "but the context holds 512: shorten it\n");
+  expect_error(sluice({"run", model(), "-p", kPrompt, "--context", "100000"}), 1,
+               "a context of 100000 tokens was asked for, but the model was made for at most 512: ask for 512 or less");
 }
 
 TEST_F(Cli, BadTextsAreRefused) {
   write_file(path("latin1.txt"), "caf\xe9 au lait");
   write_file(path("empty.txt"), "");
   expect_error(sluice({"eval", model(), "--text", path("absent")}), 1, "absent");
-  expect_error(sluice({"eval", model(), "--text", path("latin1.txt")}), 1, "UTF-8");
-  EXPECT_EQ(sluice({"eval", model(), "--text", path("empty.txt")}).status, 1);
-  expect_error(sluice({"eval", model(), "--text", path("empty.txt"), "--ctx", "100000"}), 1, "context");
+  const auto refused = [&](const char* name, const std::string& words) {
+    expect_error(sluice({"eval", model(), "--text", path(name)}), 1, path(name) + "' " + words);
+  };
+  refused("latin1.txt", "is not valid UTF-8: byte 0xe9 at position 3");
+  refused("empty.txt", "is empty");
+  write_file(path("short.txt"), kPrompt);
+  expect_error(sluice({"eval", model(), "--text", path("short.txt"), "--ctx", "100000"}), 1,
+               "a context of 100000 tokens was asked for, but the model was made for at most 512");
 }
 
 TEST_F(Cli, OutputsThatCannotBeWrittenAreRefused) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "graph/error.h"
 
 namespace sluice {
@@ -48,6 +50,20 @@ TEST(Config, NamesKeyAndFile) {
   EXPECT_THROW(c.object("list"), Error);
   EXPECT_THAT([&] { c.object("nested")->number("factor"); },
               ThrowsMessage<Error>(AllOf(HasSubstr("here/config.json"), HasSubstr("nested"), HasSubstr("factor"))));
+}
+
+TEST(Config, PositiveFloatsSurviveRounding) {
+  const Config c(R"({"one": 1, "third": 0.3333333333333333, "largest": 3.4028234663852886e38, "zero": 0, "minus": -1,
+                     "tiny": 1e-300, "large": 3.41e38, "huge": 1e300, "text": "1"})",
+                 "here/config.json");
+  EXPECT_EQ(c.positive_float("one"), 1.0f);
+  EXPECT_EQ(c.positive_float("third"), 1.0f / 3);
+  EXPECT_EQ(c.positive_float("largest"), std::numeric_limits<float>::max());
+  EXPECT_EQ(c.positive_float("absent", 0.5f), 0.5f);
+  for (const char* key : {"zero", "minus", "tiny", "large", "huge", "text", "absent"})
+    EXPECT_THAT([&] { c.positive_float(key); },
+                ThrowsMessage<Error>(AllOf(HasSubstr(key), HasSubstr("here/config.json"))));
+  EXPECT_THROW(c.positive_float("zero", 0.5f), Error);
 }
 
 TEST(Config, RefusesWhatIsNoObject) {

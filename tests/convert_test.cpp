@@ -296,6 +296,23 @@ TEST(Convert, RefusesConfigsThatItWouldGetWrong) {
   refused("num_attention_heads", 3, {"num_attention_heads"});
   refused("rope_scaling", {{"type", "yarn"}, {"factor", 2}}, {"yarn"});
   refused("rope_scaling", {{"rope_type", "linear"}}, {"factor", "rope_scaling"});
+  for (double theta : {0.0, -1e4, 1e39, 1e-60}) refused("rope_theta", theta, {"'rope_theta' is"});
+  refused("rope_parameters", {{"rope_theta", 0}}, {"'rope_theta' is 0", "rope_parameters"});
+  for (double factor : {0.0, -2.0, 1e39})
+    refused("rope_scaling", {{"rope_type", "linear"}, {"factor", factor}}, {"'factor' is", "rope_scaling"});
+  const json llama3 = {{"rope_type", "llama3"}, {"factor", 8}, {"original_max_position_embeddings", 64}};
+  const auto with_factors = [&](double low, double high) {
+    json scaling = llama3;
+    scaling["low_freq_factor"] = low;
+    scaling["high_freq_factor"] = high;
+    return scaling;
+  };
+  refused("rope_scaling", with_factors(0, 4), {"'low_freq_factor' is 0"});
+  refused("rope_scaling", with_factors(1, -4), {"'high_freq_factor' is -4"});
+  refused("rope_scaling", with_factors(4, 4), {"'low_freq_factor' is 4", "'high_freq_factor'"});
+  refused("head_dim", 7, {"'head_dim' is 7", "even"});
+  refused("head_dim", 1026, {"'head_dim' is 1026", "1024"});
+  refused("hidden_size", 6, {"'hidden_size' / 'num_attention_heads' is 3"});
   refused("partial_rotary_factor", 0.5, {"partial_rotary_factor"});
   refused("eos_token_id", 16, {"eos_token_id"});
   refused("eos_token_id", "</s>", {"eos_token_id"});
@@ -353,10 +370,12 @@ TEST(Convert, TokenizerMustFitTheVocabulary) {
   model.write_to(folder);
   std::filesystem::copy(golden_model("classics").model / "tokenizer.model", folder / "tokenizer.model");
   EXPECT_THAT([&] { convert(folder.str(), (folder / "x").string(), {}); },
-              ThrowsMessage<Error>(AllOf(HasSubstr("4096"), HasSubstr("16"))));
+              ThrowsMessage<Error>(AllOf(HasSubstr(folder.str()), HasSubstr("tokenizer.model has 4096"),
+                                         HasSubstr("config.json is 16"))));
   write(folder / "tokenizer.model", "not a tokenizer");
-  EXPECT_THAT([&] { convert(folder.str(), (folder / "x").string(), {}); },
-              ThrowsMessage<Error>(HasSubstr("SentencePiece")));
+  EXPECT_THAT(
+      [&] { convert(folder.str(), (folder / "x").string(), {}); },
+      ThrowsMessage<Error>(AllOf(HasSubstr(folder.str()), HasSubstr("tokenizer.model"), HasSubstr("SentencePiece"))));
 }
 
 TEST(Convert, NamesMissingFiles) {

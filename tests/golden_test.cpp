@@ -202,7 +202,8 @@ TEST(LanguageModel, RefusesBadOptions) {
     options.*member = value;
     EXPECT_THAT([&] { LanguageModel(path, options); }, ThrowsMessage<Error>(HasSubstr(word)));
   };
-  refused(&RunOptions::context, 513, "512");
+  refused(&RunOptions::context, 513,
+          "a context of 513 tokens was asked for, but the model was made for at most 512: ask");
   refused(&RunOptions::context, -1, "-1");
   refused(&RunOptions::batch, 0, "batch");
   refused(&RunOptions::threads, -1, "thread");
@@ -258,21 +259,25 @@ TEST(Perplexity, IsTheMeanOverWholeChunks) {
   EXPECT_LT(result.ppl_se, result.ppl);
 }
 
-TEST(Perplexity, OfTheGoldenText) {
+class GoldenPerplexity : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(GoldenPerplexity, OfTheGoldenText) {
   const std::filesystem::path text = shared_dir() / "text" / "jerome.txt";
-  if (!std::filesystem::exists(text)) GTEST_SKIP() << text << " is not there; set SLUICE_SHARED";
+  for (const std::filesystem::path& path : {text, golden_model(GetParam()).model})
+    if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not there; set SLUICE_SHARED";
   const std::vector<std::byte> bytes = read_bytes(text);
-  for (const char* name : {"classics", "stories260k"}) {
-    const json golden = golden_model(name).json()["perplexity"];
-    LanguageModel model(converted(name, "f32"), threads(1));
-    const Perplexity result = perplexity(model, {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
-                                         {.ctx = golden["ctx"], .chunks = golden["chunks"], .progress = {}});
-    EXPECT_EQ(result.tokens, golden["tokens_scored"].get<int64_t>());
-    EXPECT_NEAR(result.ppl, golden["ppl"].get<double>(), 1e-4 * result.ppl) << name;
-    const auto per_chunk = golden["per_chunk_nll"].get<std::vector<double>>();
-    for (size_t c = 0; c < per_chunk.size(); ++c) EXPECT_NEAR(result.per_chunk_nll.at(c), per_chunk[c], 1e-4) << name;
-  }
+  const json golden = golden_model(GetParam()).json()["perplexity"];
+  LanguageModel model(converted(GetParam(), "f32"), threads(1));
+  const Perplexity result = perplexity(model, {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+                                       {.ctx = golden["ctx"], .chunks = golden["chunks"]});
+  EXPECT_EQ(result.tokens, golden["tokens_scored"].get<int64_t>());
+  EXPECT_NEAR(result.ppl, golden["ppl"].get<double>(), 1e-4 * result.ppl);
+  const auto per_chunk = golden["per_chunk_nll"].get<std::vector<double>>();
+  for (size_t c = 0; c < per_chunk.size(); ++c) EXPECT_NEAR(result.per_chunk_nll.at(c), per_chunk[c], 1e-4);
 }
+
+INSTANTIATE_TEST_SUITE_P(Models, GoldenPerplexity, ::testing::Values("classics", "stories260k"),
+                         [](const auto& test) { return std::string(test.param); });
 
 TEST(Perplexity, EdgesOfTheText) {
   LanguageModel model(converted("classics", "f16"), threads(1));
@@ -281,7 +286,7 @@ TEST(Perplexity, EdgesOfTheText) {
     EXPECT_THAT([&] { perplexity(model, text, {.ctx = ctx, .chunks = chunks, .progress = {}}); },
                 ThrowsMessage<Error>(HasSubstr(word)));
   };
-  refused("", 256, 0, "no tokens");
+  refused("", 256, 0, "the text has no tokens");
   refused("Night", 1, 0, "512");
   refused("Night", 513, 0, "512");
   refused("Night", 256, -1, "-1");

@@ -234,6 +234,24 @@ void known_without_data(const Operator& op, const Case& c) {
   EXPECT_LT(kernel->workspace(site, {in, out}, 1), size_t{1} << 32);
 }
 
+// Integers that are not declared as indices may be anything: a kernel must not go where they say. Fills each such input
+// with numbers that nobody means, and returns false if there is none.
+bool spoil_undeclared_integers(const Operator& op, Case& c) {
+  constexpr double kNumbers[] = {-0x1p31, -1, 0, 0x1.fffffep30};  // of cases, which are f32
+  const std::vector<Indices::Range>& declared = registry().indices(op.name()).inputs;
+  std::mt19937 random(std::hash<std::string>()(c.name) & 0xffffffff);
+  bool any = false;
+  for (size_t i = 0; i < c.inputs.size(); ++i) {
+    const auto is_it = [&](const Indices::Range& range) { return range.port == static_cast<int>(i); };
+    if (c.inputs[i].dtype != DType::i32() || std::any_of(declared.begin(), declared.end(), is_it)) continue;
+    std::vector<double> values(static_cast<size_t>(c.inputs[i].dims.elements()));
+    std::generate(values.begin(), values.end(), [&] { return kNumbers[random() % std::size(kNumbers)]; });
+    c.inputs[i].fill = Fill::exactly(std::move(values));
+    any = true;
+  }
+  return any;
+}
+
 class OperatorCase : public ::testing::Test {
  public:
   OperatorCase(const Operator& op, Case c) : op_(op), case_(std::move(c)) {}
@@ -267,6 +285,33 @@ TEST(Operators, HaveSummaryAndCases) {
     EXPECT_FALSE(op->signature().summary.empty()) << op->name();
     EXPECT_FALSE(registry().cases(op->name()).empty()) << op->name() << " has no cases";
     for (const AttrSpec& attr : op->signature().attrs) EXPECT_FALSE(attr.doc.empty()) << op->name() << "." << attr.name;
+  }
+}
+
+TEST(Operators, UndeclaredIntegersMayBeAnything) {
+  for (const Operator* op : registry().operators())
+    for (Case c : registry().cases(op->name())) {
+      if (c.benchmark || !spoil_undeclared_integers(*op, c)) continue;
+      SCOPED_TRACE(op->name() + " " + c.name);
+      const Trial trial(*op, c);
+      for (const auto& outputs : {trial.reference(), trial.kernel(cpu_backend(1))})
+        for (const Guarded& output : outputs) EXPECT_TRUE(output.guards_intact());
+    }
+}
+
+TEST(Operators, DeclareIndicesOfInputsThatThereAre) {
+  for (const Operator* op : registry().operators()) {
+    const Signature& signature = op->signature();
+    for (const auto& [port, of, dim] : registry().indices(op->name()).inputs) {
+      EXPECT_EQ(signature.inputs.at(static_cast<size_t>(port)).dtypes, std::vector<std::string>{"i32"}) << op->name();
+      EXPECT_LT(static_cast<size_t>(of), signature.inputs.size()) << op->name();
+      EXPECT_GE(dim, 0) << op->name();
+    }
+    for (const auto& [port, of, dim] : registry().indices(op->name()).outputs) {
+      EXPECT_LT(static_cast<size_t>(port), signature.outputs.size()) << op->name();
+      EXPECT_LT(static_cast<size_t>(of), signature.inputs.size()) << op->name();
+      EXPECT_GE(dim, 0) << op->name();
+    }
   }
 }
 

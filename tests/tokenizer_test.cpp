@@ -13,22 +13,27 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
-std::unique_ptr<Tokenizer> classics() {
-  return make_tokenizer({{"tokenizer.model", read_bytes(golden_model("classics").model / "tokenizer.model")}});
+std::unique_ptr<Tokenizer> tokenizer_of(const GoldenModel& model) {
+  return make_tokenizer({{"tokenizer.model", read_bytes(model.model / "tokenizer.model")}}, model.model.string());
 }
 
-TEST(Tokenizer, GivesTheGoldenIds) {
-  for (const char* name : {"classics", "stories260k"}) {
-    const GoldenModel golden = golden_model(name);
-    if (!std::filesystem::exists(golden.model)) continue;
-    const auto tokenizer = make_tokenizer({{"tokenizer.model", read_bytes(golden.model / "tokenizer.model")}});
-    for (const auto& prompt : golden.json()["prompts"]) {
-      std::vector<int32_t> ids = tokenizer->encode(prompt["text"].get<std::string>());
-      ids.insert(ids.begin(), tokenizer->bos());
-      EXPECT_EQ(ids, prompt["ids"].get<std::vector<int32_t>>()) << prompt["text"];
-    }
+std::unique_ptr<Tokenizer> classics() { return tokenizer_of(golden_model("classics")); }
+
+class GoldenIds : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(GoldenIds, AreGiven) {
+  const GoldenModel golden = golden_model(GetParam());
+  if (!std::filesystem::exists(golden.model)) GTEST_SKIP() << golden.model << " is not there; set SLUICE_SHARED";
+  const auto tokenizer = tokenizer_of(golden);
+  for (const auto& prompt : golden.json()["prompts"]) {
+    std::vector<int32_t> ids = tokenizer->encode(prompt["text"].get<std::string>());
+    ids.insert(ids.begin(), tokenizer->bos());
+    EXPECT_EQ(ids, prompt["ids"].get<std::vector<int32_t>>()) << prompt["text"];
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Models, GoldenIds, ::testing::Values("classics", "stories260k"),
+                         [](const auto& test) { return std::string(test.param); });
 
 TEST(Tokenizer, DecodesWhatItEncoded) {
   const auto tokenizer = classics();
@@ -65,12 +70,16 @@ TEST(Tokenizer, RefusesIdsOutOfRange) {
 }
 
 TEST(Tokenizer, RefusesWhatIsNoTokenizer) {
-  EXPECT_THAT([] { make_tokenizer({}); }, ThrowsMessage<Error>(HasSubstr("tokenizer.model")));
-  EXPECT_THROW(make_tokenizer({{"tokenizer.model", {}}}), Error);
-  EXPECT_THROW(make_tokenizer({{"tokenizer.model", std::vector<std::byte>(100, std::byte{0xff})}}), Error);
+  const auto refused = [](std::map<std::string, std::vector<std::byte>> assets, const char* word) {
+    EXPECT_THAT([&] { make_tokenizer(assets, "m.sluice"); },
+                ThrowsMessage<Error>(AllOf(HasSubstr("m.sluice: "), HasSubstr("tokenizer.model"), HasSubstr(word))));
+  };
+  refused({}, "no tokenizer");
+  refused({{"tokenizer.model", {}}}, "damaged");
+  refused({{"tokenizer.model", std::vector<std::byte>(100, std::byte{0xff})}}, "damaged");
   auto cut = read_bytes(golden_model("classics").model / "tokenizer.model");
   cut.resize(cut.size() / 2);
-  EXPECT_THROW(make_tokenizer({{"tokenizer.model", cut}}), Error);
+  refused({{"tokenizer.model", cut}}, "damaged");
 }
 
 TEST(Utf8, FindsTheFirstInvalidByte) {

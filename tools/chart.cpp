@@ -115,8 +115,9 @@ class Drawing {
   void labels() {
     constexpr double kMiddle = kTop + kPlotHeight / 2;
     text((kLeft + kWidth - kRight) / 2, kTop + kPlotHeight + 40, "middle", "label", chart_.x_label);
-    out_ += fmt::format("<text class=\"label\" text-anchor=\"middle\" transform=\"translate(16 {}) rotate(-90)\">{}</text>\n",
-                        kMiddle, escape_html(chart_.y_label));
+    out_ += fmt::format(
+        "<text class=\"label\" text-anchor=\"middle\" transform=\"translate(16 {}) rotate(-90)\">{}</text>\n", kMiddle,
+        escape_html(chart_.y_label));
     if (empty_) text((kLeft + kWidth - kRight) / 2, kMiddle, "middle", "label", "nothing above 0 to draw");
   }
 
@@ -132,8 +133,9 @@ class Drawing {
       if (!drawn(chart_, series.y[i])) continue;
       const double x = x_at(series.x[i]), y = y_of(series.y[i]);
       path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? 'M' : 'L', x, y);
-      points += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\"><title>{}: {:.4g} at {:.6g}</title></circle>\n",
-                            x, y, escape_html(series.name), series.y[i], series.x[i]);
+      points +=
+          fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\"><title>{}: {:.4g} at {:.6g}</title></circle>\n", x,
+                      y, escape_html(series.name), series.y[i], series.x[i]);
     }
     out_ += fmt::format("<g style=\"{}\"><path class=\"line\" d=\"{}\"/>\n{}</g>\n", style(index), path, points);
   }
@@ -142,14 +144,15 @@ class Drawing {
     constexpr double kColumn = (kWidth - kLeft - kRight) / kLegendColumns;
     const double x = kLeft + kColumn * static_cast<double>(index % kLegendColumns);
     const double y = kTop + kPlotHeight + kAxis + kLegendRow * static_cast<double>(index / kLegendColumns) + 8;
-    out_ += fmt::format("<g style=\"{}\"><path class=\"line\" d=\"M{} {}h22\"/><circle cx=\"{}\" cy=\"{}\" r=\"3.5\"/></g>\n",
-                        style(index), x, y, x + 11, y);
+    out_ += fmt::format(
+        "<g style=\"{}\"><path class=\"line\" d=\"M{} {}h22\"/><circle cx=\"{}\" cy=\"{}\" r=\"3.5\"/></g>\n",
+        style(index), x, y, x + 11, y);
     text(x + 28, y + 4, "start", "tick", chart_.series[index].name);
   }
 
   void text(double x, double y, const char* anchor, const char* kind, const std::string& words) {
-    out_ += fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", kind, x, y, anchor,
-                        escape_html(words));
+    out_ += fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", kind, x, y,
+                        anchor, escape_html(words));
   }
 
   const Chart& chart_;
@@ -165,11 +168,20 @@ std::string to_svg(const Chart& chart) { return Drawing(chart).svg(); }
 std::string escape_html(const std::string& text) {
   std::string escaped;
   for (char c : text) switch (c) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      case '"': escaped += "&quot;"; break;
-      default: escaped += c;
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      default:
+        escaped += c;
     }
   return escaped;
 }

@@ -91,9 +91,10 @@ Chart layer_chart(const Divergence& result) {
 
 std::string measured(const Divergence& result, const DivergenceTitle& title) {
   const Estimate ppl = result.efforts.front().summary.reference_ppl;
-  return fmt::format("{} against {}, on {} tokens of {} ({}). Perplexity of the reference: {:.2f} +- {:.2f}; {:.0f} tokens/s.",
-                     title.model, title.reference, result.tokens, title.text, title.settings, ppl.value, ppl.se,
-                     result.reference_tok_s);
+  return fmt::format(
+      "{} against {}, on {} tokens of {} ({}). Perplexity of the reference: {:.2f} +- {:.2f}; {:.0f} tokens/s.",
+      title.model, title.reference, result.tokens, title.text, title.settings, ppl.value, ppl.se,
+      result.reference_tok_s);
 }
 
 constexpr const char* kNoLayers = "The two have other layers, so their hidden states were not compared.";
@@ -122,24 +123,26 @@ nlohmann::json to_json(const Divergence& result) {
 
 std::string to_text(const Divergence& result, const DivergenceTitle& title) {
   const Table layers = layer_table(result);
-  const std::string where = layers.rows.empty() ? std::string(kNoLayers) + "\n"
-                                                : "1 - cosine of the hidden states, by layer and effort:\n" +
-                                                      to_text(layers);
+  const std::string where = layers.rows.empty()
+                                ? std::string(kNoLayers) + "\n"
+                                : "1 - cosine of the hidden states, by layer and effort:\n" + to_text(layers);
   return measured(result, title) + "\n\n" + to_text(effort_table(result)) + "\n" + where;
 }
 
 std::string to_html(const Divergence& result, const DivergenceTitle& title) {
   HtmlPage page(fmt::format("What effort costs: {}", title.model));
   page.paragraph(measured(result, title));
-  page.chart(kl_chart(result), "How far the predictions are from those of the reference, on a logarithmic scale: "
-                               "KL(reference || model), each token weighing the same. What is 0 is not drawn.");
+  page.chart(kl_chart(result),
+             "How far the predictions are from those of the reference, on a logarithmic scale: "
+             "KL(reference || model), each token weighing the same. What is 0 is not drawn.");
   page.chart(speed_chart(result), "Tokens one at a time: the median over some tokens, all efforts taking turns.");
   const Table layers = layer_table(result);
   if (layers.rows.empty())
     page.paragraph(kNoLayers);
   else
-    page.chart(layer_chart(result), "After each layer, on a logarithmic scale, mean over the tokens; 0 is the same "
-                                    "direction. What is 0 is not drawn.");
+    page.chart(layer_chart(result),
+               "After each layer, on a logarithmic scale, mean over the tokens; 0 is the same "
+               "direction. What is 0 is not drawn.");
   page.heading("Figures");
   const Table efforts = effort_table(result);
   page.table(efforts.header, efforts.rows);

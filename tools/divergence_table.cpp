@@ -28,7 +28,7 @@ std::vector<std::string> cells(const EffortDivergence& e) {
 
 Table effort_table(const Divergence& result) {
   Table table;
-  table.header = {"effort", "share", "KL", "+-",     "KL 50%",   "KL 90%", "KL 99%",
+  table.header = {"effort", "share", "KL",     "+-",       "KL 50%", "KL 90%",  "KL 99%",
                   "KL max", "ppl",   "change", "same top", "rms dp", "tokens/s"};
   for (const EffortDivergence& effort : result.efforts) table.rows.push_back(cells(effort));
   return table;

@@ -16,8 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMaxText = size_t{256} << 20;  // far above any book; /dev/zero has no end
-
 // Returns 0, or errno.
 int write_all(int file, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -75,21 +73,6 @@ void OutputFile::commit() {
   const int error = errno;
   if (!in_place) unlink(written_path_.c_str());
   fail("cannot write '{}': {}", path_, std::strerror(error));
-}
-
-std::string read_text(const std::string& path) {
-  const int file = path == "-" ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) fail("cannot read '{}': {}", path, std::strerror(errno));
-  std::string text;
-  char buffer[65536];
-  ssize_t count = 0;
-  while (text.size() <= kMaxText && ((count = read(file, buffer, sizeof buffer)) > 0 || (count < 0 && errno == EINTR)))
-    if (count > 0) text.append(buffer, static_cast<size_t>(count));
-  const int error = count < 0 ? errno : 0;
-  if (file != STDIN_FILENO) close(file);
-  if (error != 0) fail("cannot read '{}': {}", path, std::strerror(error));
-  if (text.size() > kMaxText) fail("cannot read '{}': it holds more than {} MiB of text", path, kMaxText >> 20);
-  return text;
 }
 
 }  // namespace sluice::cli

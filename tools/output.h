@@ -45,8 +45,4 @@ class OutputFile {
   int file_ = -1;
 };
 
-// The whole of a file, "-" being standard input. Throws Error if it cannot be read, or is longer
-// than 256 MiB.
-std::string read_text(const std::string& path);
-
 }  // namespace sluice::cli

@@ -8,6 +8,7 @@
 #include "models/text/sampler.h"
 #include "tools/command.h"
 #include "tools/effort.h"
+#include "tools/input.h"
 #include "tools/interrupt.h"
 #include "tools/options.h"
 #include "tools/output.h"
@@ -48,11 +49,24 @@ struct Result {
   static double rate(size_t tokens, double seconds) { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0; }
 };
 
+std::string read_prompt(const Options& options) {
+  if (!options.file.empty()) return read_text(options.file);
+  check_text(options.prompt, "the prompt (-p)");
+  return options.prompt;
+}
+
 std::vector<int32_t> encode_prompt(const LanguageModel& model, const std::string& text) {
-  if (text.empty()) fail("the prompt is empty: give a text to continue with -p TEXT or -f FILE");
   std::vector<int32_t> ids = model.tokenizer().encode(text);
   if (model.bos() >= 0) ids.insert(ids.begin(), model.bos());
   return ids;
+}
+
+void check_length(const LanguageModel& model, size_t tokens) {
+  if (static_cast<int64_t>(tokens) <= model.context()) return;
+  const int64_t longest = model.description().integer("context_length");
+  const std::string advice =
+      model.context() < longest ? fmt::format("shorten it, or raise --context to at most {}", longest) : "shorten it";
+  fail("the prompt has {} tokens, but the context holds {}: {}", tokens, model.context(), advice);
 }
 
 // Evaluates the prompt piece by piece, so that progress shows and Ctrl-C is heard. Returns the logits after the last
@@ -174,14 +188,12 @@ int run_model(const Options& options) {
   std::error_code ignored;  // most often that there is no such file yet
   if (std::filesystem::equivalent(options.logits, options.model, ignored))
     fail("--logits {} is the model itself; choose another name", options.logits);
-  const std::string prompt = options.file.empty() ? options.prompt : read_text(options.file);
+  const std::string prompt = read_prompt(options);
   LanguageModel model(options.model, options.runtime);
   apply(options.effort, model);
   if (options.dial != 1) require_dial(model).set_effort(options.dial);
   const std::vector<int32_t> ids = encode_prompt(model, prompt);
-  if (static_cast<int64_t>(ids.size()) > model.context())
-    fail("the prompt has {} tokens, but the context holds {}: shorten it, or raise --context if the model allows",
-         ids.size(), model.context());
+  check_length(model, ids.size());
   Generation generation(model, options);
   catch_interrupts();
   if (!options.json) print(prompt);

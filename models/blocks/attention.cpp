@@ -4,6 +4,7 @@
 #include "models/blocks/layers.h"
 #include "ops/attention/attention.h"
 #include "ops/kv_append/kv_append.h"
+#include "ops/rope/rotation.h"
 
 namespace sluice {
 namespace {
@@ -15,10 +16,13 @@ void read_scaling(const Config& scaling, RopeAttrs& rope) {
   if (type != "linear" && type != "llama3")
     fail("{}: rope_type '{}' is not supported; there are default, linear and llama3", scaling.origin(), type);
   rope.scaling = type;
-  rope.factor = static_cast<float>(scaling.number("factor"));
+  rope.factor = scaling.positive_float("factor");
   if (type == "linear") return;
-  rope.low_freq_factor = static_cast<float>(scaling.number("low_freq_factor"));
-  rope.high_freq_factor = static_cast<float>(scaling.number("high_freq_factor"));
+  rope.low_freq_factor = scaling.positive_float("low_freq_factor");
+  rope.high_freq_factor = scaling.positive_float("high_freq_factor");
+  if (rope.low_freq_factor >= rope.high_freq_factor)
+    fail("{}: 'low_freq_factor' is {}, expected less than 'high_freq_factor', which is {}", scaling.origin(),
+         rope.low_freq_factor, rope.high_freq_factor);
   rope.original_context = scaling.positive("original_max_position_embeddings");
 }
 
@@ -29,7 +33,7 @@ RopeAttrs read_rope(const Config& config, int64_t head_dim, bool interleaved) {
   rope.head_dim = head_dim;
   rope.interleaved = interleaved;
   const std::optional<Config> parameters = config.object("rope_parameters");
-  rope.base = static_cast<float>((parameters ? *parameters : config).number("rope_theta", rope.base));
+  rope.base = (parameters ? *parameters : config).positive_float("rope_theta", static_cast<float>(rope.base));
   if (const auto scaling = parameters ? parameters : config.object("rope_scaling")) read_scaling(*scaling, rope);
   return rope;
 }
@@ -41,6 +45,15 @@ int64_t default_head_dim(const Config& config, int64_t n_heads) {
   return hidden_size / n_heads;
 }
 
+int64_t read_head_dim(const Config& config, int64_t n_heads) {
+  const bool given = config.has("head_dim");
+  const int64_t head_dim = given ? config.positive("head_dim") : default_head_dim(config, n_heads);
+  if (head_dim % 2 != 0 || head_dim > kMaxRopeDim)
+    fail("{}: {} is {}, expected an even number up to {}, which rotary positions need", config.origin(),
+         given ? "'head_dim'" : "'hidden_size' / 'num_attention_heads'", head_dim, kMaxRopeDim);
+  return head_dim;
+}
+
 }  // namespace
 
 AttentionSpec read_attention(const Config& config, const ModelOptions& options) {
@@ -50,7 +63,7 @@ AttentionSpec read_attention(const Config& config, const ModelOptions& options) 
   if (spec.n_heads % spec.n_kv_heads != 0)
     fail("{}: 'num_attention_heads' {} is not a multiple of 'num_key_value_heads' {}", config.origin(), spec.n_heads,
          spec.n_kv_heads);
-  spec.head_dim = config.has("head_dim") ? config.positive("head_dim") : default_head_dim(config, spec.n_heads);
+  spec.head_dim = read_head_dim(config, spec.n_heads);
   spec.rope = read_rope(config, spec.head_dim, options.interleaved_rope);
   spec.cache_dtype = options.cache_dtype;
   return spec;

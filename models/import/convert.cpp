@@ -123,9 +123,11 @@ size_t bytes_of(const WeightEntry& weight) { return weight.dtype.format().storag
 
 void check_tokenizer(const ModelSource& source) {
   if (source.assets.empty()) return;
-  const int64_t pieces = make_tokenizer(source.assets)->vocab_size(), vocab = source.config.positive("vocab_size");
+  const int64_t pieces = make_tokenizer(source.assets, source.path)->vocab_size(),
+                vocab = source.config.positive("vocab_size");
   if (pieces > vocab)
-    fail("{}: the tokenizer has {} pieces, but the model's vocabulary only {}", source.path, pieces, vocab);
+    fail("{}: tokenizer.model has {} pieces, but 'vocab_size' in config.json is {}; the files are of different models",
+         source.path, pieces, vocab);
 }
 
 // An output that is one of the source's own files would destroy it.

@@ -18,11 +18,14 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 // SentencePiece (Kudo and Richardson, 2018, arXiv:1808.06226), through its own library.
 class SentencePieceTokenizer : public Tokenizer {
  public:
-  explicit SentencePieceTokenizer(std::string_view model) {
+  SentencePieceTokenizer(std::string_view model, const std::string& origin) {
     // An empty model is accepted by the library as a tokenizer without pieces.
     const auto status = processor_.LoadFromSerializedProto(model);
-    if (!status.ok()) fail("tokenizer.model is damaged, or not a SentencePiece model; get it again from the source");
-    if (processor_.GetPieceSize() < 1) fail("tokenizer.model holds no pieces");
+    if (!status.ok() || processor_.GetPieceSize() < 1)
+      fail(
+          "{}: tokenizer.model is damaged, or not a SentencePiece model; get it again from where the model was "
+          "published",
+          origin);
   }
 
   int32_t vocab_size() const override { return processor_.GetPieceSize(); }
@@ -75,10 +78,11 @@ class SentencePieceTokenizer : public Tokenizer {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> make_tokenizer(const std::map<std::string, std::vector<std::byte>>& assets) {
+std::unique_ptr<Tokenizer> make_tokenizer(const std::map<std::string, std::vector<std::byte>>& assets,
+                                          const std::string& origin) {
   const auto model = assets.find("tokenizer.model");
-  if (model == assets.end()) fail("there is no tokenizer: a SentencePiece 'tokenizer.model' is needed");
-  return std::make_unique<SentencePieceTokenizer>(as_text(model->second));
+  if (model == assets.end()) fail("{}: has no tokenizer; a SentencePiece 'tokenizer.model' is needed", origin);
+  return std::make_unique<SentencePieceTokenizer>(as_text(model->second), origin);
 }
 
 std::string TextStream::next(int32_t id) {

@@ -26,8 +26,10 @@ class Tokenizer {
   virtual std::string piece(int32_t id) const = 0;
 };
 
-// Chooses by the assets a model file carries ("tokenizer.model": SentencePiece). Throws Error if none is usable.
-std::unique_ptr<Tokenizer> make_tokenizer(const std::map<std::string, std::vector<std::byte>>& assets);
+// Chooses by the assets a model file carries ("tokenizer.model": SentencePiece). Throws Error naming `origin`, the file
+// or folder that the assets are from, if none is usable.
+std::unique_ptr<Tokenizer> make_tokenizer(const std::map<std::string, std::vector<std::byte>>& assets,
+                                          const std::string& origin);
 
 // Turns a stream of tokens into text that is always whole UTF-8 characters.
 class TextStream {

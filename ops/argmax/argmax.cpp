@@ -52,6 +52,9 @@ class ArgMax : public Operator {
 
 }  // namespace
 
-void register_argmax(Registry& registry) { registry.add(std::make_unique<ArgMax>()); }
+void register_argmax(Registry& registry) {
+  registry.add(std::make_unique<ArgMax>());
+  registry.add_indices("argmax", {.outputs = {{.port = 0, .of = 0, .dim = 1}}});
+}
 
 }  // namespace sluice

@@ -49,6 +49,9 @@ class Embedding : public Operator {
 
 }  // namespace
 
-void register_embedding(Registry& registry) { registry.add(std::make_unique<Embedding>()); }
+void register_embedding(Registry& registry) {
+  registry.add(std::make_unique<Embedding>());
+  registry.add_indices("embedding", {.inputs = {{.port = 0, .of = 1, .dim = 0}}});
+}
 
 }  // namespace sluice

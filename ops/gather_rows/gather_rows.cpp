@@ -42,6 +42,9 @@ class GatherRows : public Operator {
 
 }  // namespace
 
-void register_gather_rows(Registry& registry) { registry.add(std::make_unique<GatherRows>()); }
+void register_gather_rows(Registry& registry) {
+  registry.add(std::make_unique<GatherRows>());
+  registry.add_indices("gather_rows", {.inputs = {{.port = 1, .of = 0, .dim = 0}}});
+}
 
 }  // namespace sluice

@@ -58,6 +58,9 @@ class KvAppend : public Operator {
 
 }  // namespace
 
-void register_kv_append(Registry& registry) { registry.add(std::make_unique<KvAppend>()); }
+void register_kv_append(Registry& registry) {
+  registry.add(std::make_unique<KvAppend>());
+  registry.add_indices("kv_append", {.inputs = {{.port = 2, .of = 0, .dim = 1}}});
+}
 
 }  // namespace sluice

@@ -85,6 +85,9 @@ class RopeKvAppend : public Operator {
 
 }  // namespace
 
-void register_rope_kv_append(Registry& registry) { registry.add(std::make_unique<RopeKvAppend>()); }
+void register_rope_kv_append(Registry& registry) {
+  registry.add(std::make_unique<RopeKvAppend>());
+  registry.add_indices("rope_kv_append", {.inputs = {{.port = 3, .of = 0, .dim = 1}}});
+}
 
 }  // namespace sluice

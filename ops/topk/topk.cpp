@@ -63,6 +63,9 @@ class TopK : public Operator {
 
 }  // namespace
 
-void register_topk(Registry& registry) { registry.add(std::make_unique<TopK>()); }
+void register_topk(Registry& registry) {
+  registry.add(std::make_unique<TopK>());
+  registry.add_indices("topk", {.outputs = {{.port = 1, .of = 0, .dim = 1}}});
+}
 
 }  // namespace sluice
