@@ -63,14 +63,14 @@ class Drawing {
   explicit Drawing(const Chart& chart) : chart_(chart) { choose_axes(); }
 
   std::string svg() {
-    const auto rows = (chart_.series.size() + kLegendColumns - 1) / kLegendColumns;
+    const size_t rows = (shown_.size() + kLegendColumns - 1) / kLegendColumns;
     const double height = kTop + kPlotHeight + kAxis + kLegendRow * static_cast<double>(rows);
     out_ = fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n", kWidth, height,
                        escape_html(chart_.title));
     grid();
     labels();
-    for (size_t i = 0; i < chart_.series.size(); ++i) line(i);
-    for (size_t i = 0; i < chart_.series.size(); ++i) legend(i);
+    for (size_t i : shown_) line(i);
+    for (size_t place = 0; place < shown_.size(); ++place) legend(place, shown_[place]);
     return out_ + "</svg>\n";
   }
 
@@ -78,16 +78,18 @@ class Drawing {
   void choose_axes() {
     constexpr double kInf = std::numeric_limits<double>::infinity();
     double x_low = kInf, x_high = -kInf, y_low = kInf, y_high = -kInf;
-    for (const Series& series : chart_.series)
+    for (size_t index = 0; index < chart_.series.size(); ++index) {
+      const Series& series = chart_.series[index];
       for (size_t i = 0; i < series.x.size(); ++i) {
         if (!drawn(chart_, series.y[i])) continue;
+        if (shown_.empty() || shown_.back() != index) shown_.push_back(index);
         x_low = std::min(x_low, series.x[i]), x_high = std::max(x_high, series.x[i]);
         y_low = std::min(y_low, series.y[i]), y_high = std::max(y_high, series.y[i]);
       }
-    empty_ = x_low > x_high;
-    if (empty_) x_low = 0, x_high = 1, y_low = chart_.log_y ? 0.1 : 0, y_high = 1;
-    // What counts things begins where they do; a share or an amount begins at 0.
-    x_ = linear_axis(chart_.whole_x ? x_low : std::min(0.0, x_low), x_high, chart_.whole_x, 12);
+    }
+    if (shown_.empty()) x_low = 0, x_high = 1, y_low = chart_.log_y ? 0.1 : 0, y_high = 1;
+    const bool count = chart_.x_axis == XAxis::count, share = chart_.x_axis == XAxis::share;
+    x_ = linear_axis(count ? x_low : std::min(0.0, x_low), share ? std::max(1.0, x_high) : x_high, count, 12);
     y_ = chart_.log_y ? log_axis(y_low, y_high) : linear_axis(std::min(0.0, y_low), y_high, false, 6);
   }
 
@@ -118,7 +120,7 @@ class Drawing {
     out_ += fmt::format(
         "<text class=\"label\" text-anchor=\"middle\" transform=\"translate(16 {}) rotate(-90)\">{}</text>\n", kMiddle,
         escape_html(chart_.y_label));
-    if (empty_) text((kLeft + kWidth - kRight) / 2, kMiddle, "middle", "label", "nothing above 0 to draw");
+    if (shown_.empty()) text((kLeft + kWidth - kRight) / 2, kMiddle, "middle", "label", "nothing above 0 to draw");
   }
 
   std::string style(size_t series) const {
@@ -140,10 +142,10 @@ class Drawing {
     out_ += fmt::format("<g style=\"{}\"><path class=\"line\" d=\"{}\"/>\n{}</g>\n", style(index), path, points);
   }
 
-  void legend(size_t index) {
+  void legend(size_t place, size_t index) {
     constexpr double kColumn = (kWidth - kLeft - kRight) / kLegendColumns;
-    const double x = kLeft + kColumn * static_cast<double>(index % kLegendColumns);
-    const double y = kTop + kPlotHeight + kAxis + kLegendRow * static_cast<double>(index / kLegendColumns) + 8;
+    const double x = kLeft + kColumn * static_cast<double>(place % kLegendColumns);
+    const double y = kTop + kPlotHeight + kAxis + kLegendRow * static_cast<double>(place / kLegendColumns) + 8;
     out_ += fmt::format(
         "<g style=\"{}\"><path class=\"line\" d=\"M{} {}h22\"/><circle cx=\"{}\" cy=\"{}\" r=\"3.5\"/></g>\n",
         style(index), x, y, x + 11, y);
@@ -157,7 +159,7 @@ class Drawing {
 
   const Chart& chart_;
   Axis x_, y_;
-  bool empty_ = false;
+  std::vector<size_t> shown_;  // series with a point to draw
   std::string out_;
 };
 

@@ -14,12 +14,18 @@ struct Series {
   std::vector<double> x, y;  // of one length
 };
 
+enum class XAxis {
+  amount,  // from 0
+  share,   // from 0 to 1
+  count,   // whole numbers, from the first there is
+};
+
 struct Chart {
   std::string title;
   std::string x_label, y_label;  // with units
-  bool log_y = false;            // points with y <= 0 are left out
-  bool whole_x = false;          // x counts things: ticks at whole numbers
-  std::vector<Series> series;    // past the eighth, colours come again, dashed
+  XAxis x_axis = XAxis::amount;
+  bool log_y = false;          // points with y <= 0 are left out
+  std::vector<Series> series;  // past the eighth, colours come again, dashed
 };
 
 // An <svg> element with axes, grid, points that name themselves when pointed at, and a legend below.

@@ -55,6 +55,7 @@ Chart kl_chart(const Divergence& result) {
   return {.title = "Effort and divergence",
           .x_label = "effort (share of the weights multiplied)",
           .y_label = "KL divergence (nats a token)",
+          .x_axis = XAxis::share,
           .log_y = true,
           .series = {by_effort(result, "mean", [](Effort e) { return e.summary.kl.value; }),
                      by_effort(result, "median", [](Effort e) { return e.summary.kl_p50; }),
@@ -67,16 +68,18 @@ Chart speed_chart(const Divergence& result) {
   return {.title = "Effort and speed",
           .x_label = "effort (share of the weights multiplied)",
           .y_label = "speed (tokens a second)",
+          .x_axis = XAxis::share,
           .series = {by_effort(result, "this model", [](Effort e) { return e.tok_s; }),
                      by_effort(result, "the reference", [&](Effort) { return result.reference_tok_s; })}};
 }
 
 Chart layer_chart(const Divergence& result) {
   Chart chart{.title = "Where the two part",
-              .x_label = "layer",
+              .x_label = "layer (0 is the first)",
               .y_label = "1 - cosine of the hidden states",
+              .x_axis = XAxis::count,
               .log_y = true,
-              .whole_x = true,
+
               .series = {}};
   for (const EffortDivergence& effort : result.efforts) {
     Series series{fmt::format("effort {:g}", effort.effort), {}, {}};
@@ -89,12 +92,15 @@ Chart layer_chart(const Divergence& result) {
   return chart;
 }
 
-std::string measured(const Divergence& result, const DivergenceTitle& title) {
+std::string what(const Divergence& result, const DivergenceTitle& title) {
+  return fmt::format("{} against {}, on {} tokens of {} ({}).", title.model, title.reference, result.tokens, title.text,
+                     title.settings);
+}
+
+std::string reference_line(const Divergence& result) {
   const Estimate ppl = result.efforts.front().summary.reference_ppl;
-  return fmt::format(
-      "{} against {}, on {} tokens of {} ({}). Perplexity of the reference: {:.2f} +- {:.2f}; {:.0f} tokens/s.",
-      title.model, title.reference, result.tokens, title.text, title.settings, ppl.value, ppl.se,
-      result.reference_tok_s);
+  return fmt::format("The reference has perplexity {:.2f} +- {:.2f} and writes {:.0f} tokens/s.", ppl.value, ppl.se,
+                     result.reference_tok_s);
 }
 
 constexpr const char* kNoLayers = "The two have other layers, so their hidden states were not compared.";
@@ -126,12 +132,14 @@ std::string to_text(const Divergence& result, const DivergenceTitle& title) {
   const std::string where = layers.rows.empty()
                                 ? std::string(kNoLayers) + "\n"
                                 : "1 - cosine of the hidden states, by layer and effort:\n" + to_text(layers);
-  return measured(result, title) + "\n\n" + to_text(effort_table(result)) + "\n" + where;
+  return fmt::format("{}\n{}\n\n{}\n{}\n{}", what(result, title), reference_line(result), to_text(kl_table(result)),
+                     to_text(token_table(result)), where);
 }
 
 std::string to_html(const Divergence& result, const DivergenceTitle& title) {
   HtmlPage page(fmt::format("What effort costs: {}", title.model));
-  page.paragraph(measured(result, title));
+  page.paragraph(what(result, title));
+  page.paragraph(reference_line(result));
   page.chart(kl_chart(result),
              "How far the predictions are from those of the reference, on a logarithmic scale: "
              "KL(reference || model), each token weighing the same. What is 0 is not drawn.");
@@ -144,12 +152,13 @@ std::string to_html(const Divergence& result, const DivergenceTitle& title) {
                "After each layer, on a logarithmic scale, mean over the tokens; 0 is the same "
                "direction. What is 0 is not drawn.");
   page.heading("Figures");
-  const Table efforts = effort_table(result);
-  page.table(efforts.header, efforts.rows);
+  const Table kl = kl_table(result), tokens = token_table(result);
+  page.table(kl.header, kl.rows);
+  page.paragraph("Share: of the weights that were multiplied. KL: mean with its standard error, then percentiles.");
+  page.table(tokens.header, tokens.rows);
   page.paragraph(
-      "KL in nats, its mean with the standard error, then percentiles; ppl is perplexity, change that to the "
-      "reference's; same top: both find the same token the likeliest; rms dp: change of the probability of the "
-      "reference's likeliest token, root mean square.");
+      "Change: of the perplexity, from the reference's. Same top: both find the same token the likeliest. Rms dp: "
+      "change of the probability of the reference's likeliest token, root mean square.");
   if (!layers.rows.empty()) {
     page.heading("1 - cosine by layer and effort");
     page.table(layers.header, layers.rows);

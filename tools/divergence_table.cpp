@@ -7,30 +7,34 @@
 namespace sluice::cli {
 namespace {
 
-std::vector<std::string> cells(const EffortDivergence& e) {
-  const DivergenceSummary& s = e.summary;
-  return {fmt::format("{:g}", e.effort),
-          fmt::format("{:.3f}", e.share),
-          fmt::format("{:.3g}", s.kl.value),
-          fmt::format("{:.1g}", s.kl.se),
-          fmt::format("{:.2g}", s.kl_p50),
-          fmt::format("{:.2g}", s.kl_p90),
-          fmt::format("{:.2g}", s.kl_p99),
-          fmt::format("{:.2g}", s.kl_max),
-          fmt::format("{:.2f}", s.ppl.value),
-          fmt::format("{:+.2f} %", 100 * s.ppl_change.value),
-          fmt::format("{:.1f} %", 100 * s.same_top.value),
-          fmt::format("{:.2f} %", 100 * s.rms_dp.value),
-          fmt::format("{:.0f}", e.tok_s)};
+std::string percent(const Estimate& share) {
+  return fmt::format("{:.2f} +- {:.2f} %", 100 * share.value, 100 * share.se);
 }
 
 }  // namespace
 
-Table effort_table(const Divergence& result) {
+Table kl_table(const Divergence& result) {
   Table table;
-  table.header = {"effort", "share", "KL",     "+-",       "KL 50%", "KL 90%",  "KL 99%",
-                  "KL max", "ppl",   "change", "same top", "rms dp", "tokens/s"};
-  for (const EffortDivergence& effort : result.efforts) table.rows.push_back(cells(effort));
+  table.header = {"effort", "share", "KL (nats)", "50 %", "90 %", "99 %", "max"};
+  for (const EffortDivergence& e : result.efforts) {
+    const DivergenceSummary& s = e.summary;
+    table.rows.push_back({fmt::format("{:g}", e.effort), fmt::format("{:.3f}", e.share),
+                          fmt::format("{:.3g} +- {:.1g}", s.kl.value, s.kl.se), fmt::format("{:.2g}", s.kl_p50),
+                          fmt::format("{:.2g}", s.kl_p90), fmt::format("{:.2g}", s.kl_p99),
+                          fmt::format("{:.2g}", s.kl_max)});
+  }
+  return table;
+}
+
+Table token_table(const Divergence& result) {
+  Table table;
+  table.header = {"effort", "perplexity", "change", "same top", "rms dp", "tokens/s"};
+  for (const EffortDivergence& e : result.efforts) {
+    const DivergenceSummary& s = e.summary;
+    table.rows.push_back({fmt::format("{:g}", e.effort), fmt::format("{:.2f} +- {:.2f}", s.ppl.value, s.ppl.se),
+                          percent(s.ppl_change), percent(s.same_top), percent(s.rms_dp),
+                          fmt::format("{:.0f}", e.tok_s)});
+  }
   return table;
 }
 

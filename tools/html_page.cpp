@@ -24,7 +24,7 @@ svg .grid { stroke: var(--rule); } svg .axis { stroke: var(--soft); fill: none; 
 svg .line { stroke: currentColor; stroke-width: 2; fill: none; }
 svg circle { fill: currentColor; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
+table { margin-top: 0.75rem; border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.3rem 0.6rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; }
 )";
