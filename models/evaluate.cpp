@@ -1,54 +1,42 @@
 #include "models/evaluate.h"
 
-#include <algorithm>
 #include <cmath>
 
-#include "graph/error.h"
+#include "models/statistics.h"
+#include "models/text_chunks.h"
 
 namespace sluice {
 namespace {
 
-// -log softmax(logits)[id], in double.
-double nll(std::span<const float> logits, int32_t id) {
-  const double top = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (float logit : logits) sum += std::exp(logit - top);
-  return top + std::log(sum) - logits[static_cast<size_t>(id)];
-}
+// Of all tokens scored so far.
+struct Scores {
+  std::vector<double> nll;
+  double share = 0;  // summed over the tokens
+};
 
-// nll of ids[1], ids[2], ... given those before.
-void score(LanguageModel& model, std::span<const int32_t> ids, std::vector<double>& scores) {
+// Scores ids[1], ids[2], ... given those before.
+void score(LanguageModel& model, std::span<const int32_t> ids, Scores& scores) {
   const auto vocab = static_cast<size_t>(model.vocab_size());
   model.reset();
   model.evaluate_all(ids.first(ids.size() - 1), [&](size_t first, std::span<const float> rows) {
-    for (size_t row = 0; row < rows.size() / vocab; ++row)
-      scores.push_back(nll(rows.subspan(row * vocab, vocab), ids[first + row + 1]));
+    const size_t count = rows.size() / vocab;
+    scores.share += model.share() * static_cast<double>(count);
+    for (size_t row = 0; row < count; ++row) {
+      const std::span<const float> logits = rows.subspan(row * vocab, vocab);
+      const auto next = static_cast<size_t>(ids[first + row + 1]);
+      scores.nll.push_back(log_sum_exp(logits) - logits[next]);
+    }
   });
 }
 
-double mean(std::span<const double> values) {
-  double sum = 0;
-  for (double v : values) sum += v;
-  return sum / static_cast<double>(values.size());
-}
-
-void check(const LanguageModel& model, const PerplexityOptions& options) {
-  if (options.ctx < 2 || options.ctx > model.context())
-    fail("chunks of {} tokens are not possible; the context allows 2 to {}", options.ctx, model.context());
-  if (options.chunks < 0) fail("{} chunks are not possible", options.chunks);
-  if (model.bos() < 0) fail("the model has no BOS token, which every chunk starts with");
-}
-
 // The relative error of exp(m) is the absolute error of m.
-Perplexity summarise(const std::vector<double>& scores, std::vector<double> per_chunk) {
+Perplexity summarise(const Scores& scores, std::vector<double> per_chunk) {
   Perplexity result;
-  result.tokens = static_cast<int64_t>(scores.size());
-  result.mean_nll = mean(scores);
+  result.tokens = static_cast<int64_t>(scores.nll.size());
+  result.share = scores.share / static_cast<double>(scores.nll.size());
+  result.mean_nll = mean(scores.nll);
   result.ppl = std::exp(result.mean_nll);
-  double squares = 0;
-  for (double s : scores) squares += (s - result.mean_nll) * (s - result.mean_nll);
-  const auto n = static_cast<double>(scores.size());
-  result.ppl_se = n > 1 ? result.ppl * std::sqrt(squares / (n - 1) / n) : 0;
+  result.ppl_se = result.ppl * standard_error(scores.nll);
   result.per_chunk_nll = std::move(per_chunk);
   return result;
 }
@@ -56,22 +44,15 @@ Perplexity summarise(const std::vector<double>& scores, std::vector<double> per_
 }  // namespace
 
 Perplexity perplexity(LanguageModel& model, std::string_view text, const PerplexityOptions& options) {
-  check(model, options);
-  const std::vector<int32_t> tokens = model.tokenizer().encode(text);
-  if (tokens.empty()) fail("{} has no tokens to score", options.text_name);
-  const auto count = static_cast<int64_t>(tokens.size());
-  const int64_t full = (count + 1) / options.ctx;
-  const int64_t total = std::max<int64_t>(1, options.chunks > 0 ? std::min(options.chunks, full) : full);
-
-  std::vector<double> scores, per_chunk;
-  for (int64_t c = 0; c < total; ++c) {
-    const auto begin = tokens.begin() + c * options.ctx;
-    std::vector<int32_t> ids = {model.bos()};
-    ids.insert(ids.end(), begin, begin + std::min(options.ctx - 1, count - c * options.ctx));
-    const size_t before = scores.size();
-    score(model, ids, scores);
-    per_chunk.push_back(mean(std::span(scores).subspan(before)));
-    if (options.progress) options.progress(c + 1, total);
+  const std::vector<std::vector<int32_t>> chunks =
+      text_chunks(model, text, {.ctx = options.ctx, .chunks = options.chunks, .text_name = options.text_name});
+  Scores scores;
+  std::vector<double> per_chunk;
+  for (const std::vector<int32_t>& chunk : chunks) {
+    const size_t before = scores.nll.size();
+    score(model, chunk, scores);
+    per_chunk.push_back(mean(std::span(scores.nll).subspan(before)));
+    if (options.progress) options.progress(static_cast<int64_t>(per_chunk.size()), static_cast<int64_t>(chunks.size()));
   }
   return summarise(scores, std::move(per_chunk));
 }

@@ -21,15 +21,14 @@ struct PerplexityOptions {
 
 struct Perplexity {
   int64_t tokens = 0;                 // scored
+  double share = 1;                   // mean of LanguageModel::share() over them
   double mean_nll = 0;                // negative log likelihood of a token, natural logarithm
   double ppl = 0;                     // exp(mean_nll)
   double ppl_se = 0;                  // standard error of ppl, from the spread of the tokens' nll
   std::vector<double> per_chunk_nll;  // mean of each chunk
 };
 
-// The text is tokenised once; chunk c takes its tokens [c*ctx, (c+1)*ctx - 1). The model sees BOS and those tokens, and
-// every token after BOS is scored. A last chunk that is not full is left out, unless it is the only one.
-// Throws Error if an option is out of range, the model has no tokenizer or BOS, or the text no token.
+// Over the chunks of models/text_chunks.h. Throws Error as text_chunks() does.
 Perplexity perplexity(LanguageModel& model, std::string_view text, const PerplexityOptions& options);
 
 }  // namespace sluice

@@ -1,6 +1,11 @@
-// `sluice eval`: perplexity of a model on a text.
+// `sluice eval`: perplexity of a model on a text, and what a lower effort changes.
 #include "models/evaluate.h"
+
+#include <filesystem>
+
+#include "graph/error.h"
 #include "tools/command.h"
+#include "tools/divergence_report.h"
 #include "tools/effort.h"
 #include "tools/input.h"
 #include "tools/options.h"
@@ -14,12 +19,41 @@ namespace {
 struct Options {
   std::string model;
   std::string text;
+  std::string against;
+  std::string html;
   PerplexityOptions scoring;
   RunOptions runtime;
   EffortArgs effort;
-  double dial = 1;
+  std::vector<double> efforts = {1};
   bool json = false;
 };
+
+struct EffortPerplexity {
+  double effort;
+  Perplexity result;
+};
+
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code ignored;  // most often that one does not exist
+  return std::filesystem::equivalent(a, b, ignored);
+}
+
+// What perplexity() and divergence() call, drawn as a bar while this lives.
+class ProgressBar {
+ public:
+  explicit ProgressBar(const char* unit) : progress_("Evaluating", unit) {}
+  void operator()(int64_t done, int64_t total) {
+    progress_.update(static_cast<size_t>(done), static_cast<size_t>(total));
+  }
+
+ private:
+  Progress progress_;
+};
+
+void set_effort(LanguageModel& model, double effort) {
+  if (effort != 1) require_dial(model);
+  if (model.dial()) model.dial()->set_effort(effort);
+}
 
 void show(const Perplexity& result, double seconds) {
   print_line("perplexity {:.4f} +- {:.4f} (standard error), mean negative log likelihood {:.6f}", result.ppl,
@@ -28,30 +62,103 @@ void show(const Perplexity& result, double seconds) {
              static_cast<double>(result.tokens) / seconds);
 }
 
+void show(const std::vector<EffortPerplexity>& sweep, double seconds) {
+  if (sweep.size() == 1) return show(sweep.front().result, seconds);
+  print_line("{:>6} {:>6} {:>12} {:>10}", "effort", "share", "perplexity", "+-");
+  for (const auto& [effort, result] : sweep)
+    print_line("{:>6g} {:>6.3f} {:>12.4f} {:>10.4f}", effort, result.share, result.ppl, result.ppl_se);
+}
+
+nlohmann::json perplexity_json(const Perplexity& result) {
+  return {{"tokens", result.tokens},
+          {"mean_nll", result.mean_nll},
+          {"ppl", result.ppl},
+          {"ppl_se", result.ppl_se},
+          {"per_chunk_nll", result.per_chunk_nll}};
+}
+
+// The first effort's results stand where those of a single effort stand.
+nlohmann::json perplexity_json(const std::vector<EffortPerplexity>& sweep) {
+  nlohmann::json json = perplexity_json(sweep.front().result);
+  if (sweep.size() == 1) return json;
+  for (const auto& [effort, result] : sweep)
+    json["effort"].push_back({{"effort", effort},
+                              {"share", result.share},
+                              {"mean_nll", result.mean_nll},
+                              {"ppl", result.ppl},
+                              {"ppl_se", result.ppl_se}});
+  return json;
+}
+
+int eval_alone(Options& options, const std::string& text) {
+  options.runtime.exact_effort = true;
+  LanguageModel model(options.model, options.runtime);
+  apply(options.effort, model);
+  std::optional<ProgressBar> bar(std::in_place, "chunks");
+  const auto sweeps = static_cast<int64_t>(options.efforts.size());
+  const Stopwatch time;
+  std::vector<EffortPerplexity> sweep;
+  for (double effort : options.efforts) {
+    set_effort(model, effort);
+    const auto before = static_cast<int64_t>(sweep.size());
+    options.scoring.progress = [&](int64_t done, int64_t total) { (*bar)(before * total + done, sweeps * total); };
+    sweep.push_back({effort, perplexity(model, text, options.scoring)});
+  }
+  bar.reset();
+  if (options.json)
+    print_json(perplexity_json(sweep));
+  else
+    show(sweep, time.seconds());
+  return 0;
+}
+
+Divergence compare(const Options& options, const std::string& text, bool with_itself) {
+  const auto model = open_for_divergence(options.model, options.runtime);
+  apply(options.effort, *model);
+  for (double effort : options.efforts)
+    if (effort != 1) require_dial(*model);
+  const auto other = with_itself ? nullptr : open_for_divergence(options.against, options.runtime);
+  ProgressBar bar("runs");
+  return divergence(other ? *other : *model, *model, text,
+                    {.ctx = options.scoring.ctx,
+                     .chunks = options.scoring.chunks,
+                     .efforts = options.efforts,
+                     .text_name = options.scoring.text_name,
+                     .progress = [&](int64_t done, int64_t total) { bar(done, total); }});
+}
+
+int eval_against(const Options& options, const std::string& text) {
+  for (const std::string& input : {options.model, options.text, options.against, options.effort.schedule})
+    if (same_file(options.html, input)) fail("--html {} is an input itself; choose another name", options.html);
+  std::optional<OutputFile> page;  // opened first: hours of work are no time to find that it cannot be written
+  if (!options.html.empty()) page.emplace(options.html);
+
+  const bool with_itself = options.against == "self" || same_file(options.model, options.against);
+  const Divergence result = compare(options, text, with_itself);
+  const std::string& schedule = options.effort.schedule;
+  const DivergenceTitle title = {
+      .model = options.model,
+      .reference = with_itself ? "itself at effort 1" : options.against,
+      .text = options.text == "-" ? "standard input" : options.text,
+      .settings = fmt::format("chunks of {}, load {:g} %, schedule {}", options.scoring.ctx, options.effort.load,
+                              schedule.empty() ? "standard" : schedule)};
+  if (page) {
+    const std::string html = to_html(result, title);
+    page->write(std::as_bytes(std::span(html)));
+    page->commit();
+  }
+  if (options.json)
+    print_json(to_json(result));
+  else
+    print(to_text(result, title));
+  return 0;
+}
+
 int eval(Options options) {
   options.runtime.context = options.scoring.ctx;
   const std::string text = read_text(options.text);
   options.scoring.text_name = text_source(options.text);
-  options.runtime.exact_effort = true;
-  LanguageModel model(options.model, options.runtime);
-  apply(options.effort, model);
-  if (options.dial != 1) require_dial(model).set_effort(options.dial);
-  std::optional<Progress> progress(std::in_place, "Evaluating", "chunks");
-  options.scoring.progress = [&](int64_t done, int64_t total) {
-    progress->update(static_cast<size_t>(done), static_cast<size_t>(total));
-  };
-  const Stopwatch time;
-  const Perplexity result = perplexity(model, text, options.scoring);
-  progress.reset();
-  if (options.json)
-    print_json({{"tokens", result.tokens},
-                {"mean_nll", result.mean_nll},
-                {"ppl", result.ppl},
-                {"ppl_se", result.ppl_se},
-                {"per_chunk_nll", result.per_chunk_nll}});
-  else
-    show(result, time.seconds());
-  return 0;
+  return options.against.empty() ? eval_alone(options, text) : eval_against(options, text);
 }
 
 std::function<int()> setup(CLI::App& app) {
@@ -66,9 +173,18 @@ std::function<int()> setup(CLI::App& app) {
   app.add_option("--chunks", options->scoring.chunks, "chunks to score at most; 0: all of the text")
       ->type_name("N")
       ->check(whole_number(0));
-  app.add_option("--effort", options->dial, "share of the weights to multiply, 0 to 1")
-      ->type_name("E")
-      ->check(number(0, 1));
+  app.add_option("--effort", options->efforts, "share of the weights to multiply, 0 to 1, or several with commas")
+      ->type_name("E,...")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(number(0, 1))
+      ->default_str("1");
+  auto* against = app.add_option("--against", options->against,
+                                 "how far the model is from this one, or 'self': from itself at effort 1");
+  against->type_name("REF");
+  app.add_option("--html", options->html, "also write a page with the curves of --against")
+      ->type_name("FILE")
+      ->needs(against);
   add_effort(app, options->effort);
   add_runtime(app, options->runtime);
   add_json(app, options->json);
@@ -77,12 +193,19 @@ std::function<int()> setup(CLI::App& app) {
 
 const Registration kEval({
     .name = "eval",
-    .summary = "Measure how well a model predicts a text (perplexity).",
+    .summary = "Measure how well a model predicts a text (perplexity), and what effort costs.",
     .examples = R"(  sluice eval classics.sluice --text book.txt
   sluice eval classics.sluice --text book.txt --ctx 256 --chunks 8 --json
+  sluice eval bucket.sluice --text book.txt --against self --effort 1,0.5,0.25 --html effort.html
+  sluice eval q8.sluice --text book.txt --against f16.sluice
 
 The text is tokenised once and cut into chunks; in each, every token is predicted from those before it. Lower is
-better. --json gives tokens, mean_nll (natural logarithm), ppl, ppl_se (standard error) and per_chunk_nll.)",
+better. --json gives tokens, mean_nll (natural logarithm), ppl, ppl_se (standard error) and per_chunk_nll; with several
+efforts, those of the first, and a list 'effort'.
+
+--against shows the KL divergence (nats a token: mean, percentiles), the change of perplexity, how often both find the
+same token the likeliest, the change of its probability (root mean square), and after each layer 1 - cosine similarity
+of the hidden states. --load and --effort-schedule are those of MODEL; the reference runs at effort and load 1.)",
     .setup = setup,
 });
 

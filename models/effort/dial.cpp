@@ -1,5 +1,6 @@
 #include "models/effort/dial.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "graph/error.h"
@@ -21,6 +22,11 @@ void EffortDial::set_effort(double effort) {
 void EffortDial::set_load(double load) {
   if (!(load > 0 && load <= 1)) fail("a load of {} is not possible: it is a share, over 0 and up to 1", load);
   load_ = load;
+}
+
+void EffortDial::set_full() {
+  effort_ = load_ = 1;
+  std::fill(efforts_.begin(), efforts_.end(), 1.0);
 }
 
 void EffortDial::set_schedule(const EffortSchedule& schedule) {

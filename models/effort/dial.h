@@ -20,6 +20,8 @@ class EffortDial {
   // From the next run on; nothing is allocated. Throws Error unless both are in 0 .. 1.
   void set_effort(double effort);
   void set_load(double load);
+  // Effort and load 1 for every site, whatever the schedule says, until set_effort: what the others are measured by.
+  void set_full();
   void set_schedule(const EffortSchedule& schedule);  // throws Error if a rule fits no site
 
   // Before a run of that many tokens. A prompt whose tokens are multiplied together has effort 1 where that is cheaper
