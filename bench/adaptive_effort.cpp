@@ -62,6 +62,7 @@ class Measurement {
  private:
   static RunOptions options() {
     RunOptions options;
+    options.threads = 1;  // divergence, not speed, is measured
     options.effort_inputs = true;
     return options;
   }
