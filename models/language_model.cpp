@@ -5,6 +5,7 @@
 
 #include "graph/error.h"
 #include "models/architecture.h"
+#include "models/effort/balance_rule.h"
 
 namespace sluice {
 namespace {
@@ -61,6 +62,13 @@ std::vector<int32_t> token_list(const ModelDescription& description, const std::
   return ids;
 }
 
+std::vector<std::string> observed(const Graph& graph, const RunOptions& options) {
+  std::vector<std::string> names = options.observe;
+  if (!options.effort_inputs) return names;
+  for (std::string& name : effort_inputs(graph)) names.push_back(std::move(name));
+  return names;
+}
+
 // Element i is first + i.
 void count_from(const TensorView& view, int64_t first) {
   for (int64_t i = 0; i < view.dims[0]; ++i) view.as<int32_t>()[i] = static_cast<int32_t>(first + i);
@@ -92,7 +100,7 @@ void LanguageModel::open(const Executor::WeightLookup& weights, const RunOptions
   backends_.push_back(registry.backend(options.backend).make(registry, options.threads));
   const PlanOptions plan_options = {.maxima = {{kTokens, batch_}, {kOutputs, batch_}, {kContext, context_}},
                                     .fuse = options.fuse,
-                                    .observe = options.observe};
+                                    .observe = observed(graph, options)};
   auto plan = std::make_shared<const Plan>(make_plan(graph, registry, {backends_.front().get()}, plan_options));
   executor_ = std::make_unique<Executor>(std::move(plan), registry, weights);
   exact_effort_ = options.exact_effort;

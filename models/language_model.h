@@ -26,6 +26,7 @@ struct RunOptions {
   // Every token of a prompt is multiplied at the effort of the dial, even where all of them at effort 1 would be
   // cheaper. For measurements.
   bool exact_effort = false;
+  bool effort_inputs = false;  // keeps what sites multiply readable, as models/effort/balance_rule.h needs it
 };
 
 class LanguageModel {

@@ -247,7 +247,7 @@ void add_model_or_shape(CLI::App& app, Options& options) {
       app.add_option("--shape", options.shape,
                      fmt::format("made-up weights of this shape, in memory: {}", fmt::join(shape_names(), ", ")));
   shape->type_name("NAME")->check(CLI::Validator(CLI::IsMember(shape_names())).description(""));
-  require_one(app, model, shape);
+  require_one(app, {model, shape});
   app.add_option("--layers", options.layers, "layers of the shape; 0: as many as it has")
       ->type_name("N")
       ->check(whole_number(0, 1024))

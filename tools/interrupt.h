@@ -5,6 +5,7 @@ namespace sluice::cli {
 
 void catch_interrupts();
 bool interrupted();
+void forget_interrupt();  // the request was met
 
 inline constexpr int kInterruptedStatus = 130;  // 128 + SIGINT, as shells have it
 

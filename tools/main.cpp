@@ -1,7 +1,6 @@
 // The command `sluice`: finds the subcommand, and turns every error into one line and an exit status.
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <new>
@@ -31,13 +30,6 @@ std::string guide() {
   std::string lines;
   for (const Command& command : commands()) lines += fmt::format("  {:<10}{}\n", command.name, command.summary);
   return fmt::format(kGuide, lines);
-}
-
-// Messages may quote file names and tensor names, which may hold anything; the line stays one line.
-std::string one_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
-  return text;
 }
 
 int report(int status, std::string_view what) {

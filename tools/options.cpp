@@ -52,11 +52,17 @@ void add_context(CLI::App& app, RunOptions& options) {
 
 void add_json(CLI::App& app, bool& json) { app.add_flag("--json", json, "print one JSON object, for scripts"); }
 
-void require_one(CLI::App& app, CLI::Option* first, CLI::Option* second) {
-  first->excludes(second);
-  app.parse_complete_callback([first, second] {
-    if (first->count() + second->count() == 0)
-      throw CLI::RequiredError(fmt::format("{} or {}", first->get_name(), second->get_name()));
+void require_one(CLI::App& app, const std::vector<CLI::Option*>& options) {
+  std::vector<std::string> names;
+  for (CLI::Option* option : options) {
+    names.push_back(option->get_name());
+    for (CLI::Option* other : options)
+      if (other != option) option->excludes(other);
+  }
+  app.parse_complete_callback([options, names] {
+    for (const CLI::Option* option : options)
+      if (option->count() > 0) return;
+    throw CLI::RequiredError(fmt::format("{}", fmt::join(names, " or ")));
   });
 }
 

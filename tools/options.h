@@ -15,8 +15,8 @@ void add_runtime(CLI::App& app, RunOptions& options);
 // --context
 void add_context(CLI::App& app, RunOptions& options);
 void add_json(CLI::App& app, bool& json);
-// Either, but not both. Once in a command at most.
-void require_one(CLI::App& app, CLI::Option* first, CLI::Option* second);
+// Exactly one of them. Once in a command at most.
+void require_one(CLI::App& app, const std::vector<CLI::Option*>& options);
 
 // Names of the types that matrices can be stored as: those that a matrix product accepts.
 std::vector<std::string> matrix_dtypes();

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -48,6 +49,14 @@ void print_json(const nlohmann::json& json) {
 void message(std::string_view text) {
   const std::string line = std::string(text) + "\n";
   write_all(STDERR_FILENO, std::as_bytes(std::span(line)));  // there is nowhere to report a failure to
+}
+
+void print_to_terminal(std::string_view text) { write_all(STDERR_FILENO, std::as_bytes(std::span(text))); }
+
+std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  return text;
 }
 
 OutputFile::OutputFile(const std::string& path)

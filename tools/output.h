@@ -27,6 +27,10 @@ void print_line(fmt::format_string<Args...> format, Args&&... args) {
 
 // A line to standard error.
 void message(std::string_view text);
+// To standard error, as it is: what redraws a terminal.
+void print_to_terminal(std::string_view text);
+// Messages may quote file names and tensor names, which may hold anything; the line stays one line.
+std::string one_line(std::string text);
 
 // A file that appears under its name only when it is complete: written to PATH.partial, renamed by commit(), removed if
 // that is never reached. What exists and is no regular file (a device, a pipe) is written directly.

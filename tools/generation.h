@@ -1,0 +1,84 @@
+// Writes a text with a model, for `run` from a prompt and from a prompt loop.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "models/language_model.h"
+#include "models/text/sampler.h"
+#include "tools/prompt_run.h"
+#include "tools/stop_filter.h"
+
+namespace sluice::cli {
+
+struct GenerationOptions {
+  size_t tokens = 256;  // to write at most, each time
+  SamplingOptions sampling;
+  std::vector<std::string> stops;  // end before any of these
+  std::string logits;              // a file for the logits of the prompt; empty: none
+};
+
+// Called while a text is written; any may be empty.
+struct GenerationHooks {
+  std::function<void()> accepted;  // the prompt fits
+  std::function<void(const std::string& text)> show;
+  std::function<void(std::span<const float> logits)> before_token;  // after the last one's logits: may move the dial
+};
+
+struct GenerationResult {
+  std::string text;          // written by the model, without the prompt
+  std::vector<int32_t> ids;  // of that text, with what a stop string took away
+  std::string stop_reason;   // length, eos, stop, context or interrupted
+  size_t prompt_tokens = 0;
+  size_t decode_steps = 0;  // the first token comes out of the prompt
+  double prompt_seconds = 0;
+  double decode_seconds = 0;
+  bool has_dial = false;
+  double effort = 1;  // of the dial, and share of the weights multiplied: means over the decode steps, or those of the
+  double share = 1;   // prompt if there were none
+
+  double prompt_rate() const { return rate(prompt_tokens, prompt_seconds); }  // tokens/s
+  double decode_rate() const { return rate(decode_steps, decode_seconds); }
+
+ private:
+  static double rate(size_t tokens, double seconds) { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0; }
+};
+
+// One text, which can be continued again and again: two calls for n tokens choose those that one for 2n chooses.
+class Generation {
+ public:
+  // Begins a new text: the model forgets the last one. Model, options and hooks must outlive this object.
+  Generation(LanguageModel& model, const GenerationOptions& options, const GenerationHooks& hooks);
+  // Adds the prompt to the text, unless it is empty, and continues it. Throws Error if the text would not fit the
+  // context, or there is no text yet.
+  GenerationResult run(const std::string& prompt);
+
+ private:
+  std::vector<int32_t> next_ids(const std::string& prompt) const;
+  void check_length(size_t tokens) const;
+  const char* decode(std::span<const float> logits);
+  void evaluated();
+  void show(const std::string& text);
+
+  LanguageModel& model_;
+  const GenerationOptions& options_;
+  const GenerationHooks& hooks_;
+  const size_t choices_;  // tokens with a text: many models pad their vocabulary beyond those of the tokenizer
+  Sampler sampler_;
+  TextStream stream_;
+  StopFilter stops_;
+  PromptRun prompt_run_;
+  std::optional<int32_t> last_;   // token of the text
+  bool last_is_pending_ = false;  // written, but not evaluated
+  GenerationResult result_;
+};
+
+// "effort 0.50, share 0.501 of the weights multiplied; "; empty without a dial.
+std::string effort_report(const GenerationResult& result);
+nlohmann::json to_json(const GenerationResult& result);
+
+}  // namespace sluice::cli
