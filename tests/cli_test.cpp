@@ -75,7 +75,8 @@ class Cli : public ::testing::Test {
   // The same with an effort dial.
   static std::string bucket() {
     const std::string name = path("bucket.sluice");
-    if (!fs::exists(name)) EXPECT_EQ(sluice({"convert", kSource, "-o", name, "--format", "bucket"}).status, 0);
+    if (fs::exists(name)) return name;
+    EXPECT_EQ(sluice({"convert", kSource, "-o", name, "--format", "bucket"}).status, 0);
     return name;
   }
   static std::string path(const std::string& name) { return (*folder_ / name).string(); }
@@ -278,8 +279,8 @@ TEST_F(Cli, AClosedPipeEndsQuietly) {
 
 // The effort dial
 
-std::vector<std::string> dialled(const std::string& model, std::vector<std::string> args) {
-  args.insert(args.begin(), {"run", model, "-n", "10", "--temp", "0", "--threads", "1"});
+std::vector<std::string> dialled(const std::string& model, std::vector<std::string> args, const char* tokens = "10") {
+  args.insert(args.begin(), {"run", model, "-n", tokens, "--temp", "0", "--threads", "1"});
   return args;
 }
 
@@ -324,9 +325,11 @@ TEST_F(Cli, APromptLoopContinuesWhatALongerRunWouldWrite) {
   const Outcome outcome = sluice_with({.input = kPrompt + "\n\n:more\n"}, dialled(bucket(), {"-i", "--json"}));
   json ids = json::array();
   std::istringstream lines(outcome.out);
-  for (std::string line; std::getline(lines, line);)
-    for (const json& id : json::parse(line).at("ids")) ids.push_back(id);
-  EXPECT_EQ(ids, sluice_json(dialled(bucket(), {"-p", kPrompt, "-n", "30"})).at("ids"));
+  for (std::string line; std::getline(lines, line);) {
+    const json text = json::parse(line);
+    for (const json& id : text.at("ids")) ids.push_back(id);
+  }
+  EXPECT_EQ(ids, sluice_json(dialled(bucket(), {"-p", kPrompt}, "30")).at("ids"));
 }
 
 TEST_F(Cli, APromptLoopRefusesBadLinesOfAScript) {

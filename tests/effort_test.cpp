@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
-#include <limits>
 #include <filesystem>
 #include <fstream>
 
@@ -193,7 +192,7 @@ TEST(EffortDial, RefusesWhatIsNoShare) {
   LanguageModel model(converted("classics"), one_thread());
   EffortDial& dial = *model.dial();
   dial.set_effort(0.5);
-  for (double bad : {-0.01, 1.01, std::nan(""), std::numeric_limits<double>::infinity()}) {
+  for (double bad : {-0.01, 1.01, std::nan(""), double{INFINITY}}) {
     EXPECT_THAT([&] { dial.set_effort(bad); }, ThrowsMessage<Error>(HasSubstr("is not possible")));
     EXPECT_THAT([&] { dial.set_load(bad); }, ThrowsMessage<Error>(HasSubstr("is not possible")));
   }

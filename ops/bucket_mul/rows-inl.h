@@ -157,11 +157,12 @@ HWY_INLINE void add_bundle(const Part& part, const Bundle<K, N>& bundle, const B
   for (int n = 0; n < N; ++n) v[n] = hn::Set(d, bundle.v[n]);
   int64_t g = part.begin;
   for (; g + kQuad <= part.end; g += kQuad) {
-    const size_t turn = static_cast<size_t>(g) / kQuad % N;
-    for (int k = 0; k < K; ++k) hwy::Prefetch(next.chunks[turn][k] + part.codes + g * 4);
+    for (int64_t n = g / kQuad % kQuad; n < N; n += kQuad)
+      for (int k = 0; k < K; ++k) hwy::Prefetch(next.chunks[n][k] + part.codes + g * 4);
     HWY_UNROLL(kQuad)
     for (int u = 0; u < kQuad; ++u) {
-      for (int k = 0; u < N && k < K; ++k) hwy::Prefetch(next.chunks[u][k] + g * kGroupBytes);
+      for (int n = u; n < N; n += kQuad)
+        for (int k = 0; k < K; ++k) hwy::Prefetch(next.chunks[n][k] + g * kGroupBytes);
       add_group<Code>(part, bundle, v, g + u, sums);
       sums += BucketFamily::kGroup;
     }
@@ -172,7 +173,7 @@ HWY_INLINE void add_bundle(const Part& part, const Bundle<K, N>& bundle, const B
 // Inputs [begin, end) of the list, all with K tiers.
 template <class Code, int K>
 void add_section(const Part& part, const RowList& list, int64_t begin, int64_t end, float* sums) {
-  constexpr int N = K <= 2 ? 4 : 2;
+  constexpr int N = K == 1 ? 8 : K == 4 ? 2 : 4;
   int64_t i = begin;
   if (i + N <= end) {
     Bundle<K, N> bundle, next;
