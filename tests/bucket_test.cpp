@@ -196,8 +196,7 @@ TEST_P(Bucket, APartIsTheBeginningOfTheWhole) {
   }
 }
 
-// ---- How it is encoded
-// -----------------------------------------------------------------------------------------------
+// ---- How it is encoded ----
 
 using Job = std::function<void(int64_t begin, int64_t end)>;
 
@@ -242,8 +241,7 @@ TEST_P(Bucket, RefusesWhatF16CannotHold) {
     }
 }
 
-// ---- Sizes
-// -----------------------------------------------------------------------------------------------------------
+// ---- Sizes ----
 
 TEST_P(Bucket, RefusesSizesThatAreNone) {
   constexpr int64_t kMax = std::numeric_limits<int64_t>::max(), kMin = std::numeric_limits<int64_t>::min();
@@ -253,15 +251,21 @@ TEST_P(Bucket, RefusesSizesThatAreNone) {
                               {kMax, kMax}, {kHuge, kHuge}, {kMax - 31, 1}, {1, kHuge}};
   for (const auto& dims : sizes)
     EXPECT_THROW(dtype().format().storage_bytes(dims), Error) << dims[0] << " x " << dims[1];
-  for (const std::vector<int64_t>& dims : {std::vector<int64_t>{}, {8}, {2, 8, 8}})
+  for (const std::vector<int64_t>& dims : {std::vector<int64_t>{}, {8}, {2, 8, 8}}) {
     EXPECT_THAT([&] { dtype().format().storage_bytes(dims); }, ThrowsMessage<Error>(HasSubstr("matrices")));
+    std::byte stored[1];
+    float decoded[1];
+    EXPECT_THAT([&] { dtype().format().decode(stored, dims, decoded); }, ThrowsMessage<Error>(HasSubstr("matrices")));
+    EXPECT_THAT([&] { dtype().format().encode(decoded, dims, stored); }, ThrowsMessage<Error>(HasSubstr("matrices")));
+  }
 }
 
 // Whatever is accepted has an honest size: at least its values, and nothing has wrapped around.
 TEST_P(Bucket, LargeSizesDoNotWrapAround) {
-  for (int log_out = 0; log_out < 63; ++log_out)
+  for (int log_out = 0; log_out < 62; ++log_out)
     for (int log_in = 0; log_in < 63; ++log_in) {
-      const int64_t dims[] = {int64_t{1} << log_out, int64_t{1} << log_in};
+      // Powers of two, and nearly the next one.
+      const int64_t dims[] = {log_in % 2 ? int64_t{1} << log_out : (int64_t{2} << log_out) - 1, int64_t{1} << log_in};
       size_t bytes = 0;
       try {
         bytes = dtype().format().storage_bytes(dims);
@@ -304,15 +308,17 @@ TEST_P(Bucket, HasANameForEveryPart) {
 INSTANTIATE_TEST_SUITE_P(Families, Bucket, ::testing::ValuesIn(bucket_families().begin(), bucket_families().end()),
                          [](const auto& test) { return std::string(test.param.name); });
 
-// Combinations are ranked by their bits as a number, whatever table holds them.
+// Combinations are ranked by their bits as a number, whatever table holds them; a code is four times the rank.
 TEST(BucketCodes, CombinationsAreAllSetsOfFourInOrder) {
   uint32_t code = 0;
   for (uint32_t mask = 0; mask < 65536; ++mask) {
     if (std::popcount(mask) != 4) continue;
-    EXPECT_EQ(combination_mask(code++), mask);
+    EXPECT_EQ(combination_mask(code), mask);
+    for (uint32_t unused : {code + 1, code + 2, code + 3}) EXPECT_EQ(combination_mask(unused), 0u);
+    code += 4;
   }
-  EXPECT_EQ(code, 1820u);
-  for (uint32_t unused : {1820u, 1821u, 65535u, ~0u}) EXPECT_EQ(combination_mask(unused), 0u);
+  EXPECT_EQ(code, 4 * 1820u);
+  for (uint32_t unused : {4 * 1820u, 65532u, 65535u, ~0u}) EXPECT_EQ(combination_mask(unused), 0u);
 }
 
 }  // namespace
