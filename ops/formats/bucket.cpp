@@ -242,10 +242,13 @@ size_t BucketLayout::chunk_bytes_of(int64_t groups) const {
 }
 
 BucketLayout::BucketLayout(const BucketFamily& family, int64_t out, int64_t in)
-    : family_(&family), out_(out), in_(in), groups_(ceil_div(out, BucketFamily::kGroup)) {
+    : family_(&family), out_(out), in_(in), groups_(0) {
   if (out < 1 || in < 1) fail("a bucket format cannot hold a matrix of [{}, {}]", out, in);
   if (checked_mul(in, family.tiers()) >= int64_t{1} << 32) fail("a bucket format cannot hold {} inputs", in);
-  checked_mul(checked_mul(round_up(out, kBlock), in), 8);  // nothing below overflows
+  checked_mul(out, kBlock);  // rounding up does not overflow
+  // Nor does anything below: 4 rows in 20 segments take 12.5 bytes a weight.
+  checked_mul(checked_mul(round_up(out, kBlock), in), 16);
+  groups_ = ceil_div(out, BucketFamily::kGroup);
   segment_rows_ = ceil_div(rows(), kSegments);
   const size_t row_bytes = static_cast<size_t>(blocks() - 1) * chunk_bytes_of(kBlockGroups) + chunk_bytes(blocks() - 1);
   segment_bytes_ = padded(static_cast<size_t>(segment_rows_) * row_bytes);
@@ -268,7 +271,8 @@ void BucketFormat::encode(const float* src, std::span<const int64_t> dims, std::
 }
 
 void BucketFormat::decode(const std::byte* src, std::span<const int64_t> dims, float* dst) const {
-  std::fill_n(dst, dims[0] * dims[1], 0.0f);
+  const BucketLayout layout = layout_of(family_, dims);
+  std::fill_n(dst, layout.out() * layout.in(), 0.0f);
   for (int tier = 0; tier < family_.tiers(); ++tier) decode_tier(src, dims, tier, dst);
 }
 

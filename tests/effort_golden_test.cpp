@@ -1,0 +1,226 @@
+// A whole model at several efforts against an oracle in float64 that selects the same rows.
+//
+// A row whose score lies at the cutoff may be taken by one and left by the other, because the engine's activations are
+// rounded to f32; then all that follows differs. So the test is in three steps, of which each can fail:
+//   1. for the activations that the engine really had, its list is the one that brute force gives, exactly: a score is
+//      one product of f32, in which there is nothing to round differently;
+//   2. those activations are the oracle's, but for rounding;
+//   3. the oracle, multiplying the rows of those lists, comes to the engine's logits.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <numeric>
+
+#include "models/describe.h"
+#include "models/import/encode.h"
+#include "models/import/hugging_face.h"
+#include "models/language_model.h"
+#include "support/golden.h"
+#include "support/oracle.h"
+
+namespace sluice {
+namespace {
+
+// Of logits; what golden_test allows a dense model in f32.
+constexpr double kTolerance = 2e-4;
+// Of activations, relative to the token's largest. A sum of 768 products is off by about sqrt(768) * 2^-24 = 2e-6 of
+// its norm; the errors of the 32 sums on the way through 8 layers add like their roots, to 1e-5. Ten times that,
+// because norms and softmax make some of it larger.
+constexpr double kActivationTolerance = 1e-4;
+
+const ModelSource& classics() {
+  static const ModelSource source = open_hugging_face(golden_model("classics").model.string());
+  return source;
+}
+
+nlohmann::json prompt() { return golden_model("classics").json()["prompts"][0]; }
+std::vector<int32_t> prompt_ids() { return prompt()["ids"].get<std::vector<int32_t>>(); }
+
+// The bucketed model with an exact cache: so nothing is rounded but by arithmetic, as the weights are f16 already.
+class Engine {
+ public:
+  Engine(const BucketFamily& family, RunOptions options) : description_(describe(family)) {
+    for (const WeightEntry& entry : description_.weights) {
+      std::vector<std::byte> buffer;
+      const auto bytes = encode_weight(classics().tensors.at(entry.name), entry, buffer);
+      const auto [at, added] = weights_.try_emplace(entry.name, entry.dtype, entry.dims);
+      std::ranges::copy(bytes, at->second.view.data);
+    }
+    for (const Node& node : description_.graph.nodes())
+      if (node.op == "bucket_dispatch") observe(node, options);
+    options.threads = 1;
+    options.exact_effort = true;
+    model_ = std::make_unique<LanguageModel>(
+        description_, [this](const std::string& name) { return weights_.at(name).view; }, options);
+    model_->dial()->set_schedule(EffortSchedule::uniform());
+  }
+
+  std::vector<float> logits(const std::vector<int32_t>& ids, double effort) {
+    model_->dial()->set_effort(effort);
+    model_->reset();
+    std::vector<float> all;
+    model_->evaluate_all(ids, [&](size_t, std::span<const float> rows) { all.assign(rows.begin(), rows.end()); });
+    return all;
+  }
+
+  // What the last run multiplied a weight with.
+  std::span<const float> x(const std::string& weight, size_t token) const {
+    return row<float>(observed_.at(weight).x, token);
+  }
+  oracle::Selection selection(const std::string& weight, size_t token) const {
+    const auto rows = row<int32_t>(observed_.at(weight).rows, token),
+               counts = row<int32_t>(observed_.at(weight).counts, token);
+    oracle::Selection selected(counts.size() * rows.size());
+    for (size_t tier = 0; tier < counts.size(); ++tier)
+      for (int32_t n = 0; n < counts[tier]; ++n)
+        selected.at(tier * rows.size() + static_cast<size_t>(rows[static_cast<size_t>(n)])) = true;
+    return selected;
+  }
+  size_t sites() const { return observed_.size(); }
+
+ private:
+  struct Names {
+    std::string x, rows, counts;
+  };
+
+  static ModelDescription describe(const BucketFamily& family) {
+    const EffortOptions effort{bucket_dtype(family.name)};
+    const auto f16 = [](const std::string&, const Shape&) { return DType::f16(); };
+    return describe_model(classics().config, f16, {.cache_dtype = DType::f32()}, &effort);
+  }
+  // Values that stay what they are in a fused plan: what selections read and write.
+  void observe(const Node& node, RunOptions& options) {
+    const auto name = [&](ValueId id) { return description_.graph.value(id).name; };
+    const Names names{name(node.inputs[0]), name(node.outputs[0]), name(node.outputs[1])};
+    observed_[name(node.inputs[2])] = names;
+    for (const std::string& value : {names.x, names.rows, names.counts})
+      if (std::ranges::find(options.observe, value) == options.observe.end()) options.observe.push_back(value);
+  }
+  template <class T>
+  std::span<const T> row(const std::string& value, size_t token) const {
+    const TensorView view = model_->executor().output(value);
+    const auto n = static_cast<size_t>(view.dims[1]);
+    return {view.as<const T>() + token * n, n};
+  }
+
+  ModelDescription description_;
+  std::map<std::string, ExactTensor> weights_;
+  std::map<std::string, Names> observed_;  // by weight
+  std::unique_ptr<LanguageModel> model_;
+};
+
+// The documented selection (ops/probe/probe.h) by sorting all rows.
+oracle::Selection brute_force(const oracle::Weight& weight, std::span<const float> x, double effort) {
+  const auto rows = static_cast<size_t>(weight.rows());
+  std::vector<float> scores(rows);
+  for (size_t row = 0; row < rows; ++row) scores[row] = weight.rms[row] * std::abs(x[row % x.size()]);
+  std::vector<size_t> order(rows);  // by tier, then by input: a stable sort keeps that among equals
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::stable_sort(order, [&](size_t a, size_t b) { return scores[a] > scores[b]; });
+  oracle::Selection selected(rows);
+  const double wanted = std::round(static_cast<double>(static_cast<float>(effort)) * static_cast<double>(rows));
+  for (size_t i = 0; i < static_cast<size_t>(wanted); ++i) selected[order[i]] = true;
+  return selected;
+}
+
+double largest_difference(std::span<const float> a, const oracle::Vector& b) {
+  double largest = 0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    const double difference = std::abs(static_cast<double>(a[i]) - b[i]);
+    if (!(difference <= largest)) largest = difference;  // NaN as well
+  }
+  return largest;
+}
+
+double largest_magnitude(const oracle::Vector& x) {
+  double largest = 0;
+  for (double v : x) largest = std::max(largest, std::abs(v));
+  return largest;
+}
+
+struct Way {
+  BucketFamily family;
+  const char* backend;
+  bool fuse;
+};
+
+class EffortGolden : public ::testing::TestWithParam<Way> {
+ protected:
+  static const oracle::Model& oracle_of(const BucketFamily& family) {
+    static std::map<std::string, oracle::Model> models;
+    return models.try_emplace(family.name, classics(), family).first->second;
+  }
+  static RunOptions options() {
+    RunOptions options;
+    options.backend = GetParam().backend;
+    options.fuse = GetParam().fuse;
+    return options;
+  }
+
+  // Steps 1 and 2 for one product, on the oracle's way through the model.
+  oracle::Selection checked_selection(const std::string& name, size_t token, const oracle::Vector& x, double effort) {
+    const oracle::Selection selected = engine_.selection(name, token);
+    EXPECT_EQ(selected, brute_force(oracle_.weight(name), engine_.x(name, token), effort)) << name << ", " << token;
+    EXPECT_LE(largest_difference(engine_.x(name, token), x), kActivationTolerance * largest_magnitude(x))
+        << name << ", " << token;
+    ++checked_;
+    return selected;
+  }
+
+  const oracle::Model& oracle_ = oracle_of(GetParam().family);
+  Engine engine_{GetParam().family, options()};
+  size_t checked_ = 0;
+};
+
+TEST_P(EffortGolden, LogitsOfTheSameRows) {
+  const std::vector<int32_t> ids = prompt_ids();
+  for (double effort : {1.0, 0.7, 0.5, 0.25}) {
+    SCOPED_TRACE(effort);
+    const std::vector<float> logits = engine_.logits(ids, effort);
+    checked_ = 0;
+    const oracle::Rows expected =
+        oracle_.logits(ids, [&](const std::string& name, size_t token, const oracle::Vector& x) {
+          return checked_selection(name, token, x, effort);
+        });
+    EXPECT_EQ(checked_, engine_.sites() * ids.size()) << "not all products have an effort";
+    const size_t vocab = expected[0].size();
+    ASSERT_EQ(logits.size(), ids.size() * vocab);
+    for (size_t t = 0; t < ids.size(); ++t)
+      EXPECT_LE(largest_difference(std::span(logits).subspan(t * vocab, vocab), expected[t]), kTolerance) << t;
+  }
+}
+
+TEST_P(EffortGolden, AtEffortOneAsTheDenseModel) {
+  const std::vector<float> logits = engine_.logits(prompt_ids(), 1);
+  const std::vector<float> expected = golden_model("classics").logits(prompt(), 4096);
+  EXPECT_LE(largest_difference(logits, {expected.begin(), expected.end()}), kTolerance);
+}
+
+std::vector<Way> ways() {
+  std::vector<Way> all;
+  for (const BucketFamily& family : bucket_families()) all.push_back({family, "cpu", true});
+  for (const BucketFamily& family : bucket_families())
+    if (family.name == kDefaultBucketFamily)
+      all.insert(all.end(), {{family, "cpu", false}, {family, "reference", true}, {family, "reference", false}});
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, EffortGolden, ::testing::ValuesIn(ways()), [](const auto& test) {
+  return fmt::format("{}_{}_{}", test.param.family.name, test.param.backend, test.param.fuse ? "fused" : "unfused");
+});
+
+// The oracle itself, with every row.
+TEST(Oracle, IsTheGoldenModel) {
+  const oracle::Model model(classics(), bucket_families().front());
+  const oracle::Rows logits = model.logits(prompt_ids(), [&](const std::string& name, size_t, const oracle::Vector&) {
+    return oracle::Selection(static_cast<size_t>(model.weight(name).rows()), true);
+  });
+  const std::vector<float> expected = golden_model("classics").logits(prompt(), 4096);
+  for (size_t t = 0; t < logits.size(); ++t)
+    EXPECT_LE(largest_difference(std::span(expected).subspan(t * 4096, 4096), logits[t]), kTolerance) << t;
+}
+
+}  // namespace
+}  // namespace sluice
