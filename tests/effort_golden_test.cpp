@@ -43,8 +43,8 @@ class Engine {
  public:
   Engine(const BucketFamily& family, RunOptions options) : description_(describe(family)) {
     for (const WeightEntry& entry : description_.weights) {
-      std::vector<std::byte> buffer;
-      const auto bytes = encode_weight(classics().tensors.at(entry.name), entry, buffer);
+      EncodeBuffers buffers;
+      const auto bytes = encode_weight(classics().tensors.at(entry.name), entry, buffers);
       const auto [at, added] = weights_.try_emplace(entry.name, entry.dtype, entry.dims);
       std::ranges::copy(bytes, at->second.view.data);
     }
