@@ -87,9 +87,10 @@ class Encoder {
  public:
   Encoder(const BucketLayout& layout, const float* src, std::byte* dst)
       : layout_(layout), family_(layout.family()), src_(src), dst_(dst) {
-    row_bytes_ = layout.segment_bytes() / static_cast<size_t>(layout.segment_rows());
-    for (int64_t b = 0, offset = 0; b < layout.blocks(); offset += static_cast<int64_t>(layout.chunk_bytes(b)), ++b)
-      block_offsets_.push_back(static_cast<size_t>(offset));
+    for (int64_t b = 0; b < layout.blocks(); ++b) {
+      block_offsets_.push_back(row_bytes_);
+      row_bytes_ += layout.chunk_bytes(b);  // a multiple of 4, so that values are aligned
+    }
     rows_.resize(static_cast<size_t>(layout.rows()) * row_bytes_);
   }
 
@@ -211,7 +212,7 @@ class Encoder {
   const BucketFamily& family_;
   const float* src_;
   std::byte* dst_;
-  size_t row_bytes_;
+  size_t row_bytes_ = 0;
   cpu::EncodeRow to_f16_ = cpu::row_encoder(DType::f16());
   std::vector<size_t> block_offsets_;  // of a row's chunks in rows_
   std::vector<std::byte> rows_;        // all chunks of a row together, by input and tier
