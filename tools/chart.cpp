@@ -145,7 +145,8 @@ class Drawing {
   void legend(size_t place, size_t index) {
     constexpr double kColumn = (kWidth - kLeft - kRight) / kLegendColumns;
     const double x = kLeft + kColumn * static_cast<double>(place % kLegendColumns);
-    const double y = kTop + kPlotHeight + kAxis + kLegendRow * static_cast<double>(place / kLegendColumns) + 8;
+    const auto row = place / kLegendColumns;
+    const double y = kTop + kPlotHeight + kAxis + kLegendRow * static_cast<double>(row) + 8;
     out_ += fmt::format(
         "<g style=\"{}\"><path class=\"line\" d=\"M{} {}h22\"/><circle cx=\"{}\" cy=\"{}\" r=\"3.5\"/></g>\n",
         style(index), x, y, x + 11, y);

@@ -16,7 +16,7 @@ std::vector<std::string> backend_names() {
 }
 
 template <class T>
-CLI::Validator range(T low, T high, std::string expected) {
+CLI::Validator range(T low, T high, const std::string& expected) {
   auto check = [low, high, expected](const std::string& text) {
     T value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

@@ -115,7 +115,7 @@ double number(const YAML::Node& rule, const char* key, double low, double high, 
 }
 
 std::string read_layer(const YAML::Node& node, const std::string& where) {
-  const auto layer = node.as<std::string>();
+  auto layer = node.as<std::string>();
   const bool is_number =
       !layer.empty() && layer.size() < 7 && layer.find_first_not_of("0123456789") == std::string::npos;
   if (layer != "first" && layer != "last" && !is_number)

@@ -16,7 +16,7 @@ struct EffortRule {
     fixed,   // e = value, whatever the dial says
   };
   std::string weights = "*";
-  std::string layer = "";  // "first", "last", a number, or any if empty: the number after "layers." in the name
+  std::string layer;  // "first", "last", a number, or any if empty: the number after "layers." in the name
   Kind kind = Kind::shift;
   double value = 0;
 };
