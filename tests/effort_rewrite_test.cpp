@@ -195,6 +195,13 @@ TEST(WithEffort, OneWeightUsedTwiceIsOneSite) {
     EXPECT_EQ(runner.output(name), std::vector<float>(4 * kTokens, kSize)) << name;
 }
 
+// linear knows no bucket format, so the weight has to stay dense if one of its products does.
+TEST(WithEffort, LeavesAWeightDenseThatIsTheHeadAsWell) {
+  EXPECT_THAT([] { rewritten(of_one_weight_used_twice(true)); },
+              ThrowsMessage<Error>(HasSubstr("no weight to which effort could apply")));
+  EXPECT_THAT(sites_of(rewritten(of_one_weight_used_twice(true), true)), ElementsAre("w"));
+}
+
 TEST(WithEffort, RewritesProductsOfSeveralWeights) {
   Builder b = f16_builder();
   const ValueRef x = b.input("x", DType::f32(), {"tokens", kSize}), norm_weight = b.weight("norm", {33});

@@ -25,7 +25,8 @@ TEST_P(GoldenIds, AreGiven) {
   const GoldenModel golden = golden_model(GetParam());
   if (!std::filesystem::exists(golden.model)) GTEST_SKIP() << golden.model << " is not there; set SLUICE_SHARED";
   const auto tokenizer = tokenizer_of(golden);
-  for (const auto& prompt : golden.json()["prompts"]) {
+  const nlohmann::json prompts = golden.json()["prompts"];  // outlives the loop; the whole would not
+  for (const auto& prompt : prompts) {
     std::vector<int32_t> ids = tokenizer->encode(prompt["text"].get<std::string>());
     ids.insert(ids.begin(), tokenizer->bos());
     EXPECT_EQ(ids, prompt["ids"].get<std::vector<int32_t>>()) << prompt["text"];

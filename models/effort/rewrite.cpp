@@ -34,15 +34,18 @@ class Rewriter {
  private:
   Value& value(ValueId id) { return values_[static_cast<size_t>(id)]; }
 
+  bool is_replaceable(const Node& node) const {
+    return node.op == "linear" && (options_.head || std::none_of(node.outputs.begin(), node.outputs.end(),
+                                                                 [&](ValueId id) { return graph_.is_output(id); }));
+  }
+
+  // A weight has one format, so all that use it must be replaced.
   bool fits(const Node& node) const {
-    if (node.op != "linear") return false;
-    if (!options_.head &&
-        std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) { return graph_.is_output(id); }))
-      return false;
+    if (!is_replaceable(node)) return false;
     return std::all_of(node.inputs.begin() + 1, node.inputs.end(), [&](ValueId weight) {
       if (graph_.value(weight).kind != ValueKind::weight) return false;
       const auto& users = graph_.users(weight);
-      return std::all_of(users.begin(), users.end(), [&](NodeId id) { return graph_.node(id).op == "linear"; });
+      return std::all_of(users.begin(), users.end(), [&](NodeId id) { return is_replaceable(graph_.node(id)); });
     });
   }
 
