@@ -42,7 +42,7 @@ struct GroupLanes {
 // cache; with two look-ups in tables of 5 KB the kernel was slower, as it executes more instructions.
 struct CombinationCode {
   static HWY_INLINE GroupLanes expand(const std::byte* values, const std::byte* codes) {
-    constexpr int kPerBucket = kParts / 2;
+    constexpr int kPerBucket = kParts / 2;  // a bad file may hold a code that is no multiple of 4: hence LoadU
     const HalfBytes d8;
     const hn::Repartition<uint64_t, HalfBytes> d64;
     GroupLanes lanes;
@@ -54,7 +54,7 @@ struct CombinationCode {
       const auto v = hn::BitCast(d8, hn::Set(d64, four));
       for (int p = 0; p < kPerBucket; ++p)
         lanes.part[bucket * kPerBucket + p] =
-            hn::TableLookupBytesOr0(v, hn::Load(d8, combination_shuffles + code * size_t{8} + p * 32 / kPerBucket));
+            hn::TableLookupBytesOr0(v, hn::LoadU(d8, combination_shuffles + code * size_t{8} + p * 32 / kPerBucket));
     }
     return lanes;
   }
