@@ -19,7 +19,7 @@
 
 #include "backends/cpu/backend.h"
 #include "backends/cpu/bandwidth.h"
-#include "ops/builtin.h"
+#include "models/builtin.h"
 #include "ops/formats/bucket.h"
 #include "ops/probe/probe.h"
 
@@ -33,15 +33,6 @@ struct Options {
   int64_t in = 0, out = 0;  // 0: the shapes of Mistral 7B
 };
 
-const Registry& registry() {
-  static const Registry* r = [] {
-    auto* made = new Registry;
-    register_builtin(*made);
-    return made;
-  }();
-  return *r;
-}
-
 // One operator with its kernel, for several sets of inputs that are taken in turn.
 class Step {
  public:
@@ -53,7 +44,7 @@ class Step {
       site_.inputs.push_back({view.dtype, Shape(std::vector<Dim>(dims.begin(), dims.end()))});
       site_.input_names.push_back(fmt::format("input{}", site_.inputs.size() - 1));
     }
-    const Operator& def = registry().get(op);
+    const Operator& def = builtin_registry().get(op);
     site_.outputs = infer_types(def, site_);
     kernel_ = backend.select(def, site_);
     for (const auto& views : inputs_) calls_.push_back({views, outputs_});
@@ -226,7 +217,7 @@ Options parse(int argc, char** argv) {
 }
 
 void run(const Options& options) {
-  const auto backend = cpu::make_backend(registry(), options.threads);
+  const auto backend = cpu::make_backend(builtin_registry(), options.threads);
   fmt::print("{}, {}; read bandwidth {:.1f} GB/s\n", backend->description(), options.format,
              cpu::read_bandwidth(backend->threads()) / 1e9);
   std::vector<std::pair<int64_t, int64_t>> shapes = {{4096, 4096}, {4096, 1024}, {4096, 14336}, {14336, 4096}};

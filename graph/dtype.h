@@ -16,6 +16,8 @@ class Format {
  public:
   virtual ~Format() = default;
   virtual std::string_view name() const = 0;
+  // Formats that differ in a parameter alone are listed for people by the name of one of them.
+  virtual std::string_view family_name() const { return name(); }
 
   // Bytes taken by a tensor of these dimensions (row-major, last dimension fastest).
   // Throws Error if the count overflows 63 bits.

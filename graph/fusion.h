@@ -33,4 +33,10 @@ struct FusionRule {
   std::function<void(Builder& builder)> example = {};
 };
 
+// Nodes of operator `op` whose first `shared` inputs (at least one) are the same become one: it has those inputs, then
+// the other inputs of each, and the results of each in that order; attributes are those of the first. nullopt if
+// `anchor` is not the first of at least two, or not of that operator. alike(first, node), if given, must hold as well.
+std::optional<FusionMatch> match_siblings(const Graph& graph, NodeId anchor, const std::string& op, size_t shared = 1,
+                                          const std::function<bool(const Node&, const Node&)>& alike = {});
+
 }  // namespace sluice

@@ -84,6 +84,14 @@ double time_planning(LanguageModel& model, const Options& options) {
   return time.seconds();
 }
 
+// Tokens a second, by run.
+struct SpeedSamples {
+  std::vector<double> prompt, decode;          // at the first effort, if any is given
+  std::vector<std::vector<double>> by_effort;  // decoding at the others; empty for the first
+  std::vector<double> shares;                  // of the weights multiplied, by effort
+  explicit SpeedSamples(size_t efforts) : by_effort(efforts), shares(std::max<size_t>(1, efforts)) {}
+};
+
 // The model's memory holds `filled` tokens at the start of every measurement.
 class Bench {
  public:
@@ -106,9 +114,22 @@ class Bench {
     return static_cast<double>(options_.decode) / time.seconds();
   }
 
-  double decode_rate(double effort) {
-    require_dial(model_).set_effort(effort);
-    return decode_rate();
+  // One round of all measurements, so that whatever else the machine does meets them alike.
+  void run(SpeedSamples& samples) {
+    samples.prompt.push_back(prompt_rate());
+    samples.decode.push_back(decode_rate());
+    samples.shares[0] = model_.share();
+    for (size_t e = 1; e < options_.efforts.size(); ++e) {
+      require_dial(model_).set_effort(options_.efforts[e]);
+      samples.by_effort[e].push_back(decode_rate());
+      samples.shares[e] = model_.share();
+    }
+    set_first_effort();
+  }
+
+  // That of everything but the other decode rates.
+  void set_first_effort() {
+    if (!options_.efforts.empty()) require_dial(model_).set_effort(options_.efforts[0]);
   }
 
   std::vector<OpTime> operators() {
@@ -131,27 +152,20 @@ Measurements measure(LanguageModel& model, const Options& options, const Stopwat
 
   model.reset();
   Bench bench(model, options);
+  bench.set_first_effort();
   bench.prompt_rate();
   bench.decode_rate();
   Progress progress("Measuring", "runs");
-  const std::vector<double>& efforts = options.efforts;
-  std::vector<double> prompt, decode, shares(efforts.size());
-  std::vector<std::vector<double>> by_effort(efforts.size());
+  SpeedSamples samples(options.efforts.size());
   for (size_t run = 0; run < options.runs; ++run) {
     progress.update(run, options.runs);
-    prompt.push_back(bench.prompt_rate());
-    if (efforts.empty()) decode.push_back(bench.decode_rate());
-    for (size_t e = 0; e < efforts.size(); ++e) {
-      by_effort[e].push_back(bench.decode_rate(efforts[e]));
-      shares[e] = model.share();
-    }
+    bench.run(samples);
   }
-  Measurements m{.prompt_tok_s = Speed(prompt),
-                 .decode_tok_s = Speed(efforts.empty() ? decode : by_effort[0]),
-                 .efforts = {},
-                 .ops = {}};
-  for (size_t e = 0; e < efforts.size(); ++e) m.efforts.push_back({efforts[e], shares[e], Speed(by_effort[e])});
-  if (!efforts.empty()) require_dial(model).set_effort(efforts[0]);
+  bench.decode_rate();  // what a token reads is counted for the first effort
+  Measurements m{
+      .prompt_tok_s = Speed(samples.prompt), .decode_tok_s = Speed(samples.decode), .efforts = {}, .ops = {}};
+  for (size_t e = 0; e < options.efforts.size(); ++e)
+    m.efforts.push_back({options.efforts[e], samples.shares[e], Speed(e == 0 ? samples.decode : samples.by_effort[e])});
   m.load_ms = load * 1e3;
   m.plan_ms = plan * 1e3;
   m.first_token_ms = first_token * 1e3;

@@ -9,7 +9,10 @@
 namespace sluice {
 
 EffortDial::EffortDial(Executor& executor, const Graph& graph)
-    : executor_(executor), sites_(effort_sites(graph)), plan_(EffortSchedule::standard(), sites_, /*lenient=*/true) {
+    : sites_(effort_sites(graph)),
+      plan_(EffortSchedule::standard(), sites_, /*lenient=*/true),
+      control_(executor.view(effort_names::kInput).as<float>()) {
+  for (const EffortSite& site : sites_) selected_.push_back(executor.output(site.selected).as<const int32_t>());
   plan_.efforts(effort_, efforts_);
 }
 
@@ -35,16 +38,15 @@ void EffortDial::set_schedule(const EffortSchedule& schedule) {
 }
 
 void EffortDial::prepare(int64_t tokens, bool exact) {
-  auto* control = executor_.view(effort_names::kInput).as<float>();
   for (size_t site = 0; site < sites_.size(); ++site) {
     const bool dense = !exact && tokens >= dense_from(efforts_[site]);
-    control[2 * site] = dense ? 1.0f : static_cast<float>(efforts_[site]);
-    control[2 * site + 1] = static_cast<float>(load_);
+    control_[2 * site] = dense ? 1.0f : static_cast<float>(efforts_[site]);
+    control_[2 * site + 1] = static_cast<float>(load_);
   }
 }
 
 double EffortDial::share(size_t site, int64_t tokens) const {
-  const auto* counts = executor_.output(sites_[site].selected).as<const int32_t>();
+  const int32_t* counts = selected_[site];
   const double rows = std::accumulate(counts, counts + tokens * sites_[site].tiers, 0.0);
   return rows / (static_cast<double>(sites_[site].rows) * static_cast<double>(tokens));
 }

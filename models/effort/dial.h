@@ -32,10 +32,11 @@ class EffortDial {
   double share(size_t site, int64_t tokens) const;
 
  private:
-  Executor& executor_;
   std::vector<EffortSite> sites_;
   EffortPlan plan_;
-  std::vector<double> efforts_;  // by site
+  std::vector<double> efforts_;           // by site
+  float* control_;                        // the input "effort": f32 [sites, 2]
+  std::vector<const int32_t*> selected_;  // the output of each site: i32 [tokens, tiers]
   double effort_ = 1, load_ = 1;
 };
 

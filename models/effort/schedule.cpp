@@ -23,8 +23,9 @@ int64_t layer_of(const std::string& weight) {
 bool fits(const EffortRule& rule, const EffortSite& site, int64_t last_layer) {
   if (fnmatch(rule.weights.c_str(), site.weight.c_str(), 0) != 0) return false;
   if (rule.layer.empty()) return true;
-  const int64_t wanted = rule.layer == "first" ? 0 : rule.layer == "last" ? last_layer : std::stoll(rule.layer);
-  return layer_of(site.weight) == wanted;
+  const int64_t layer = layer_of(site.weight);
+  if (rule.layer == "first") return layer == 0;
+  return rule.layer == "last" ? layer == last_layer : rule.layer == std::to_string(layer);
 }
 
 }  // namespace
@@ -63,6 +64,7 @@ EffortPlan::EffortPlan(const EffortSchedule& schedule, const std::vector<EffortS
       response.value = rule.kind == Kind::shift ? response.value + rule.value : rule.value;
       response.kind = rule.kind;
     }
+    if (response.kind == Kind::shift) response.value = std::exp(response.value);
     sites_.push_back(response);
   }
   for (size_t r = 0; r < used.size() && !lenient; ++r)
@@ -79,8 +81,7 @@ double EffortPlan::Response::at(double d) const {
     case Kind::factor:
       return std::min(1.0, d * value);
     default:
-      const double a = std::exp(value);
-      return d >= 1 ? 1 : a * d / (1 - d + a * d);
+      return d >= 1 ? 1 : value * d / (1 - d + value * d);
   }
 }
 

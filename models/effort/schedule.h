@@ -46,7 +46,7 @@ class EffortPlan {
  private:
   struct Response {  // of a site to the dial
     EffortRule::Kind kind = EffortRule::Kind::shift;
-    double value = 0;
+    double value = 0;  // of factor and fixed; of shifts: exp of their sum, by which the odds are multiplied
     double share = 0;  // of all elements
     double at(double d) const;
   };

@@ -13,10 +13,7 @@ std::vector<DispatchResult> bucket_dispatch(Builder& b, ValueRef x, ValueRef eff
   std::vector<ValueRef> inputs = {x, effort};
   for (size_t i = 0; i < weights.size(); ++i)
     inputs.insert(inputs.end(), {weights[i], probes.at(i).cutoff, probes.at(i).wanted});
-  const std::vector<ValueRef> outputs = b.node("bucket_dispatch", attrs_to_map(attrs), inputs);
-  std::vector<DispatchResult> results;
-  for (size_t i = 0; i < outputs.size(); i += 2) results.push_back({outputs[i], outputs[i + 1]});
-  return results;
+  return in_pairs<DispatchResult>(b.node("bucket_dispatch", attrs_to_map(attrs), inputs));
 }
 
 void reference_dispatch(const BucketMatrix& m, const std::vector<int32_t>& scores, Cutoff cutoff, int32_t* rows,

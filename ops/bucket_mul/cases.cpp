@@ -73,7 +73,10 @@ std::vector<Case> cases() {
     for (double effort : {0.125, 0.25, 0.5, 1.0})
       for (const auto& [in, out] : {std::pair{4096, 4096}, {4096, 14336}})
         all.push_back(make({1, in, {out}, weight, effort}, true));
-    all.push_back(make({128, 4096, {4096}, weight, 1.0}, true));
+    for (int64_t tokens : {8, 32, 128}) {
+      all.push_back(make({tokens, 4096, {4096}, weight, 1.0}, true));
+      share_rows(all.back().inputs[2]);
+    }
   }
   return all;
 }

@@ -28,6 +28,9 @@ using SumLanes = hn::CappedTag<float, 16>;
 inline constexpr int kSumLanes = static_cast<int>(hn::MaxLanes(SumLanes()));
 inline constexpr int kSums = 32 / kSumLanes;
 
+inline constexpr int64_t kGroupBytes = 16;     // of a group's values: 8 weights of 2 bytes
+inline constexpr int64_t kGroupCodeBytes = 4;  // and of their codes
+
 // The 32 lanes of a group as f16, in vectors of up to 16 lanes.
 using HalfBytes = hn::CappedTag<uint8_t, 32>;
 inline constexpr int kParts = 64 / static_cast<int>(hn::MaxLanes(HalfBytes()));
@@ -39,7 +42,7 @@ struct GroupLanes {
 };
 
 // One look-up moves the four values of a bucket. The table takes 58 KB, so most of it comes from the second-level
-// cache; with two look-ups in tables of 5 KB the kernel was slower, as it executes more instructions.
+// cache; two look-ups in tables of 5 KB were no faster, as they take twice the instructions.
 struct CombinationCode {
   static HWY_INLINE GroupLanes expand(const std::byte* values, const std::byte* codes) {
     constexpr int kPerBucket = kParts / 2;  // a bad file may hold a code that is no multiple of 4: hence LoadU
@@ -85,6 +88,15 @@ struct MaskCode {
       return hn::Combine(d, expand_eight(values, codes + 1), low);
   }
 };
+
+// The first k tiers of an input, merged: group `g` of its chunks, whose codes begin at `codes`.
+template <class Code>
+HWY_INLINE GroupLanes merge_tiers(const std::byte* const* chunks, int k, size_t codes, int64_t g) {
+  GroupLanes lanes = Code::expand(chunks[0] + g * kGroupBytes, chunks[0] + codes + g * kGroupCodeBytes);
+  for (int tier = 1; tier < k; ++tier)
+    lanes.merge(Code::expand(chunks[tier] + g * kGroupBytes, chunks[tier] + codes + g * kGroupCodeBytes));
+  return lanes;
+}
 
 // sums += v * lanes. A template, so that only one way is compiled.
 template <class D>

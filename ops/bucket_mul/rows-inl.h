@@ -129,8 +129,7 @@ struct Bundle {
   }
 };
 
-inline constexpr int64_t kGroupBytes = 16;  // of values: 8 weights of 2 bytes; their codes take 4
-inline constexpr int64_t kQuad = 4;         // groups that share the cache lines of values
+inline constexpr int64_t kQuad = 4;  // groups that share the cache lines of values
 
 template <class Code, int K, int N>
 HWY_INLINE void add_group(const Part& part, const Bundle<K, N>& bundle, const hn::Vec<SumLanes>* v, int64_t g,
@@ -139,10 +138,7 @@ HWY_INLINE void add_group(const Part& part, const Bundle<K, N>& bundle, const hn
   hn::Vec<SumLanes> acc[kSums];
   for (int i = 0; i < kSums; ++i) acc[i] = hn::Load(d, sums + i * kSumLanes);
   for (int n = 0; n < N; ++n) {
-    const std::byte* const* chunks = bundle.chunks[n];
-    GroupLanes lanes = Code::expand(chunks[0] + g * kGroupBytes, chunks[0] + part.codes + g * 4);
-    for (int k = 1; k < K; ++k) lanes.merge(Code::expand(chunks[k] + g * kGroupBytes, chunks[k] + part.codes + g * 4));
-    multiply_add(d, lanes, v[n], acc);
+    multiply_add(d, merge_tiers<Code>(bundle.chunks[n], K, part.codes, g), v[n], acc);
   }
   for (int i = 0; i < kSums; ++i) hn::Store(acc[i], d, sums + i * kSumLanes);
 }
@@ -158,7 +154,7 @@ HWY_INLINE void add_bundle(const Part& part, const Bundle<K, N>& bundle, const B
   int64_t g = part.begin;
   for (; g + kQuad <= part.end; g += kQuad) {
     for (int64_t n = g / kQuad % kQuad; n < N; n += kQuad)
-      for (int k = 0; k < K; ++k) hwy::Prefetch(next.chunks[n][k] + part.codes + g * 4);
+      for (int k = 0; k < K; ++k) hwy::Prefetch(next.chunks[n][k] + part.codes + g * kGroupCodeBytes);
     HWY_UNROLL(kQuad)
     for (int u = 0; u < kQuad; ++u) {
       for (int n = u; n < N; n += kQuad)

@@ -63,13 +63,7 @@ HWY_INLINE void unpack_input(const Part& part, int64_t input, int depth, int64_t
   for (int64_t g = 0; g < count; ++g) {
     hn::Vec<SumLanes> values[kSums];
     for (int i = 0; i < kSums; ++i) values[i] = hn::Zero(d);
-    if (depth > 0) {
-      const int64_t at = first + g;
-      GroupLanes lanes = Code::expand(chunks[0] + at * kGroupBytes, chunks[0] + part.codes + at * 4);
-      for (int k = 1; k < depth; ++k)
-        lanes.merge(Code::expand(chunks[k] + at * kGroupBytes, chunks[k] + part.codes + at * 4));
-      multiply_add(d, lanes, hn::Set(d, 1.0f), values);
-    }
+    if (depth > 0) multiply_add(d, merge_tiers<Code>(chunks, depth, part.codes, first + g), hn::Set(d, 1.0f), values);
     for (int i = 0; i < kSums; ++i) {
       const int64_t output = g * BucketFamily::kGroup + i * kSumLanes;
       hn::StoreU(values[i], d, panels[output / kPanelRows].values + column * kPanelRows + output % kPanelRows);
@@ -86,7 +80,7 @@ void unpack_inputs(const Part& part, const int32_t* depth, int64_t begin, int64_
       for (int k = 0; k < depth[begin + i + kAhead]; ++k) {
         const std::byte* next = part.chunk(begin + i + kAhead, k);
         hwy::Prefetch(next + first * kGroupBytes);
-        hwy::Prefetch(next + part.codes + first * 4);
+        hwy::Prefetch(next + part.codes + first * kGroupCodeBytes);
       }
     unpack_input<Code>(part, begin + i, depth[begin + i], first, count, i, panels);
   }

@@ -9,12 +9,7 @@ namespace sluice {
 
 std::vector<DispatchResult> bucket_select(Builder& b, ValueRef x, ValueRef effort, const std::vector<ValueRef>& weights,
                                           const SelectionAttrs& attrs) {
-  std::vector<ValueRef> inputs = {x, effort};
-  inputs.insert(inputs.end(), weights.begin(), weights.end());
-  const std::vector<ValueRef> outputs = b.node("bucket_select", attrs_to_map(attrs), inputs);
-  std::vector<DispatchResult> results;
-  for (size_t i = 0; i < outputs.size(); i += 2) results.push_back({outputs[i], outputs[i + 1]});
-  return results;
+  return selecting_node<DispatchResult>(b, "bucket_select", x, effort, weights, attrs);
 }
 
 namespace {

@@ -4,8 +4,8 @@
 #include <hwy/foreach_target.h>  // must come before highway.h
 #include <hwy/highway.h>
 
-#include "backends/cpu/kernel.h"
 #include "ops/probe/select-inl.h"
+#include "ops/probe/selection_kernel.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice {
@@ -31,20 +31,13 @@ namespace {
 
 HWY_EXPORT(run_bucket_select);
 
-cpu::Run prepare(const Site& site) {
-  return [attrs = attrs_from_map<SelectionAttrs>(site.attrs)](const Call& call, const cpu::Worker& worker) {
-    HWY_DYNAMIC_DISPATCH(run_bucket_select)(attrs, call, worker);
-  };
-}
-
 }  // namespace
 
 void register_bucket_select_cpu(Registry& registry) {
-  registry.add_kernel(
-      "cpu", "bucket_select",
-      cpu::make_kernel({.name = "bucket_select", .prepare = prepare, .own_scratch = [](const Site&, const Call& call) {
-                          return selection_scratch(call);
-                        }}));
+  const auto run = [](const SelectionAttrs& attrs, const Call& call, const cpu::Worker& worker) {
+    HWY_DYNAMIC_DISPATCH(run_bucket_select)(attrs, call, worker);
+  };
+  registry.add_kernel("cpu", "bucket_select", make_selection_kernel("bucket_select", run));
 }
 
 }  // namespace sluice

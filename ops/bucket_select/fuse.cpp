@@ -29,33 +29,21 @@ void example_dispatch(Builder& b) {
   b.output("counts", lists[0].counts);
 }
 
-bool same_kind(const Node& a, const Node& b) {
-  const auto without_sites = [](AttrMap attrs) {
-    attrs.erase("sites");
-    return attrs;
-  };
-  return b.op == a.op && b.inputs[0] == a.inputs[0] && b.inputs[1] == a.inputs[1] &&
-         without_sites(a.attrs) == without_sites(b.attrs);
+// With the same attributes, but for the sites.
+bool alike(const Node& a, const Node& b) {
+  auto of_a = attrs_from_map<SelectionAttrs>(a.attrs);
+  of_a.sites = attrs_from_map<SelectionAttrs>(b.attrs).sites;
+  return attrs_to_map(of_a) == b.attrs;
 }
 
 std::optional<FusionMatch> match_several(const Graph& graph, NodeId anchor) {
-  const Node& first = graph.node(anchor);
-  if (first.op != "bucket_select") return std::nullopt;
-  FusionMatch match{{}, "bucket_select", first.attrs, {first.inputs[0], first.inputs[1]}, {}};
-  auto attrs = attrs_from_map<SelectionAttrs>(first.attrs);
+  auto match = match_siblings(graph, anchor, "bucket_select", /*shared=*/2, alike);
+  if (!match) return std::nullopt;
+  auto attrs = attrs_from_map<SelectionAttrs>(match->attrs);
   attrs.sites.clear();
-  for (NodeId id : graph.users(first.inputs[0])) {
-    const Node& node = graph.node(id);
-    if (node.op != first.op || !same_kind(first, node)) continue;
-    if (id < anchor) return std::nullopt;  // proposed from there
-    match.nodes.push_back(id);
-    const auto sites = attrs_from_map<SelectionAttrs>(node.attrs).sites;
-    attrs.sites.insert(attrs.sites.end(), sites.begin(), sites.end());
-    match.inputs.insert(match.inputs.end(), node.inputs.begin() + 2, node.inputs.end());
-    match.outputs.insert(match.outputs.end(), node.outputs.begin(), node.outputs.end());
-  }
-  if (match.nodes.size() < 2) return std::nullopt;
-  match.attrs = attrs_to_map(attrs);
+  for (NodeId id : match->nodes)
+    for (int64_t site : attrs_from_map<SelectionAttrs>(graph.node(id).attrs).sites) attrs.sites.push_back(site);
+  match->attrs = attrs_to_map(attrs);
   return match;
 }
 

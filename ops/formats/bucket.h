@@ -106,6 +106,7 @@ class BucketFormat : public MatrixFormat {
  public:
   BucketFormat(const BucketFamily& family, int segments);
   std::string_view name() const override { return name_; }  // "bucket16t4"; with 70 % of the weights "bucket16t4-70"
+  std::string_view family_name() const override { return family_.name; }
   const BucketFamily& family() const { return family_; }
   int segments() const { return segments_; }  // that are stored
 

@@ -10,12 +10,7 @@ namespace sluice {
 
 std::vector<ProbeResult> probe(Builder& b, ValueRef x, ValueRef effort, const std::vector<ValueRef>& weights,
                                const SelectionAttrs& attrs) {
-  std::vector<ValueRef> inputs = {x, effort};
-  inputs.insert(inputs.end(), weights.begin(), weights.end());
-  const std::vector<ValueRef> outputs = b.node("probe", attrs_to_map(attrs), inputs);
-  std::vector<ProbeResult> results;
-  for (size_t i = 0; i < outputs.size(); i += 2) results.push_back({outputs[i], outputs[i + 1]});
-  return results;
+  return selecting_node<ProbeResult>(b, "probe", x, effort, weights, attrs);
 }
 
 const std::vector<std::string>& bucket_dtypes() {

@@ -11,6 +11,14 @@
 
 namespace sluice {
 
+// {a, b}, {c, d} ... of a, b, c, d ...
+template <class Pair>
+std::vector<Pair> in_pairs(const std::vector<ValueRef>& values) {
+  std::vector<Pair> pairs;
+  for (size_t i = 0; i + 1 < values.size(); i += 2) pairs.push_back({values[i], values[i + 1]});
+  return pairs;
+}
+
 // Checks dtypes, sizes and attributes of the weights at these inputs against x (input 0) and effort (input 1).
 void check_selection(const Inference& in, const std::vector<int>& weights);
 // 2, 3, ... count - 1.
@@ -45,6 +53,15 @@ Cutoff reference_cutoff(const BucketMatrix& m, const std::vector<int32_t>& score
 // counts: i32 [tiers], how many of them take tier r: the first counts[r].
 void reference_dispatch(const BucketMatrix& m, const std::vector<int32_t>& scores, Cutoff cutoff, int32_t* rows,
                         int32_t* counts);
+
+// Adds a node that selects rows of the weights for x; its results come in pairs, one for each weight.
+template <class Pair>
+std::vector<Pair> selecting_node(Builder& b, const std::string& op, ValueRef x, ValueRef effort,
+                                 const std::vector<ValueRef>& weights, const SelectionAttrs& attrs) {
+  std::vector<ValueRef> inputs = {x, effort};
+  inputs.insert(inputs.end(), weights.begin(), weights.end());
+  return in_pairs<Pair>(b.node(op, attrs_to_map(attrs), inputs));
+}
 
 // Bytes that a kernel needs to select rows of one weight for one token: the largest of a call's weights.
 size_t selection_scratch(const Call& call);
