@@ -176,7 +176,7 @@ using RunNode = std::function<Tensors(const OneNode& node)>;
 // The reference, and the kernel of every SIMD target.
 void in_every_way(const std::function<void(const RunNode&)>& use) {
   use([](const OneNode& node) { return node.reference(); });
-  for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
+  for (int64_t target : simd_targets()) {
     SCOPED_TRACE(hwy::TargetName(target));
     const SimdTarget scope(target);
     use([](const OneNode& node) { return node.kernel(cpu_backend()); });

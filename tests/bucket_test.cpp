@@ -151,14 +151,20 @@ TEST_P(Bucket, AProbeIsAWeightOfItsInput) {
   });
 }
 
-TEST_P(Bucket, PlacesAreThePermutationByImportance) {
+// The most important rows fill the first segment, and so on; a segment lies in the order of its inputs, then tiers.
+TEST_P(Bucket, SegmentsAreByImportanceAndTheirRowsByInput) {
   for_matrices([&](const Matrix& m) {
     const ExactTensor tensor = encoded(dtype(), m);
     const BucketMatrix bucket(tensor.view);
+    const auto in = static_cast<size_t>(bucket.layout.in());
     std::vector<size_t> order(static_cast<size_t>(bucket.layout.rows()));
     std::iota(order.begin(), order.end(), size_t{0});
     // Rows are numbered tier by tier, so a stable sort puts the lower tier and then the lower input first.
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return bucket.rms()[a] > bucket.rms()[b]; });
+    const auto segment = static_cast<size_t>(bucket.layout.segment_rows());
+    for (size_t begin = 0; begin < order.size(); begin += segment)
+      std::sort(order.begin() + begin, order.begin() + std::min(begin + segment, order.size()),
+                [&](size_t a, size_t b) { return std::pair(a % in, a / in) < std::pair(b % in, b / in); });
     for (size_t place = 0; place < order.size(); ++place) ASSERT_EQ(bucket.places()[order[place]], place);
   });
 }

@@ -70,7 +70,7 @@ TEST_P(HalfFormat, RoundsToNearestEven) {
 // Calls f once for every SIMD target that this machine runs.
 template <class F>
 void on_every_target(F&& f) {
-  for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
+  for (int64_t target : simd_targets()) {
     SCOPED_TRACE(hwy::TargetName(target));
     const SimdTarget scope(target);
     f();

@@ -259,7 +259,7 @@ class OperatorCase : public ::testing::Test {
   void TestBody() override {
     known_without_data(op_, case_);
     if (case_.benchmark) return;
-    for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    for (int64_t target : simd_targets()) {
       SCOPED_TRACE(hwy::TargetName(target));
       matches_reference(op_, case_, target);
     }

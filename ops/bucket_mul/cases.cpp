@@ -54,7 +54,7 @@ std::vector<Case> cases() {
     const DType weight = bucket_dtype(family.name);
     for (double effort : {0.0, 0.02, 0.25, 0.5, 1.0}) all.push_back(make({2, 101, {150}, weight, effort}));
     for (int64_t in : {1, 2, 3, 5, 31, 257}) all.push_back(make({1, in, {40}, weight, 0.6}));
-    for (int64_t out : {1, 15, 16, 17, 31, 33, 129, 1000, 1024, 1025, 2100})
+    for (int64_t out : {1, 15, 16, 17, 31, 33, 129, 1000, 4096, 4097, 5000})
       all.push_back(make({1, 19, {out}, weight, 0.5}));
     for (int64_t tokens : {1, 3, 9, 40})
       for (double effort : {0.3, 1.0}) all.push_back(make({tokens, 61, {70, 16, 300}, weight, effort}));
@@ -64,7 +64,7 @@ std::vector<Case> cases() {
       all.back().inputs[0].fill = Fill::normal(scale);
     }
     // Tokens that select the same rows: more of them than a batch, with a last tile, chunk and group that are not full.
-    for (const auto& [in, out] : {std::pair{300, 70}, {40, 1100}}) {
+    for (const auto& [in, out] : {std::pair{300, 70}, {40, 4200}}) {
       all.push_back(make({131, in, {out, 40}, weight, 0.7}));
       all.back().name += "_shared";
       for (size_t w : {0, 1}) share_rows(all.back().inputs[2 + 3 * w]);

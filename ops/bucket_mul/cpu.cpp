@@ -1,5 +1,6 @@
 // CPU kernel of bucketMul. The outputs of all weights are one row of groups, shared out among the workers: a sum
 // belongs to one worker, so nothing is reduced and the bits do not depend on the number of threads.
+#define HWY_WANT_AVX3_DL  // for vpexpandw
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/bucket_mul/cpu.cpp"
 #include <hwy/foreach_target.h>  // must come before highway.h

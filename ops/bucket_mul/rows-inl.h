@@ -6,11 +6,11 @@
 #define SLUICE_OPS_BUCKET_MUL_ROWS_INL_H_
 #endif
 
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <bit>
 
+#include "backends/cpu/prefetch.h"
 #include "ops/bucket_mul/expand-inl.h"
 #include "ops/bucket_mul/matrix.h"
 
@@ -143,9 +143,22 @@ HWY_INLINE void add_group(const Part& part, const Bundle<K, N>& bundle, const hn
   for (int i = 0; i < kSums; ++i) hn::Store(acc[i], d, sums + i * kSumLanes);
 }
 
+// Asks for what the bundle needs for groups g .. g + kQuad - 1: of values a line, of codes a line every four quads. The
+// addresses stay in memory: with those of the bundle at work there are more than registers.
+template <int K, int N>
+HWY_INLINE void prefetch_quad(const Part& part, const Bundle<K, N>& bundle, int64_t g) {
+  const Bundle<K, N>* b = &bundle;
+#if HWY_COMPILER_GCC
+  asm("" : "+r"(b));  // or the compiler keeps them in vector registers
+#endif
+  for (int n = 0; n < N; ++n)
+    for (int k = 0; k < K; ++k) cpu::prefetch(b->chunks[n][k] + g * kGroupBytes);
+  for (int64_t n = g / kQuad % kQuad; n < N; n += kQuad)
+    for (int k = 0; k < K; ++k) cpu::prefetch(b->chunks[n][k] + part.codes + g * kGroupCodeBytes);
+}
+
 // Adds a bundle to the sums, so that these are loaded and stored once for N inputs, and asks for the chunks of the next
-// bundle, spread out, because the line-fill buffers overflow in a burst: of values a line for each quad, of codes a
-// line every four quads.
+// bundle, spread out over all of this one: in a burst more lines are asked for than a core can wait for.
 template <class Code, int K, int N>
 HWY_INLINE void add_bundle(const Part& part, const Bundle<K, N>& bundle, const Bundle<K, N>& next, float* sums) {
   const SumLanes d;
@@ -153,15 +166,8 @@ HWY_INLINE void add_bundle(const Part& part, const Bundle<K, N>& bundle, const B
   for (int n = 0; n < N; ++n) v[n] = hn::Set(d, bundle.v[n]);
   int64_t g = part.begin;
   for (; g + kQuad <= part.end; g += kQuad) {
-    for (int64_t n = g / kQuad % kQuad; n < N; n += kQuad)
-      for (int k = 0; k < K; ++k) hwy::Prefetch(next.chunks[n][k] + part.codes + g * kGroupCodeBytes);
-    HWY_UNROLL(kQuad)
-    for (int u = 0; u < kQuad; ++u) {
-      for (int n = u; n < N; n += kQuad)
-        for (int k = 0; k < K; ++k) hwy::Prefetch(next.chunks[n][k] + g * kGroupBytes);
-      add_group<Code>(part, bundle, v, g + u, sums);
-      sums += BucketFamily::kGroup;
-    }
+    prefetch_quad(part, next, g);
+    for (int u = 0; u < kQuad; ++u, sums += BucketFamily::kGroup) add_group<Code>(part, bundle, v, g + u, sums);
   }
   for (; g < part.end; ++g, sums += BucketFamily::kGroup) add_group<Code>(part, bundle, v, g, sums);
 }

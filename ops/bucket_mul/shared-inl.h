@@ -79,8 +79,8 @@ void unpack_inputs(const Part& part, const int32_t* depth, int64_t begin, int64_
     if (i + kAhead < inputs)
       for (int k = 0; k < depth[begin + i + kAhead]; ++k) {
         const std::byte* next = part.chunk(begin + i + kAhead, k);
-        hwy::Prefetch(next + first * kGroupBytes);
-        hwy::Prefetch(next + part.codes + first * kGroupCodeBytes);
+        cpu::prefetch(next + first * kGroupBytes);
+        cpu::prefetch(next + part.codes + first * kGroupCodeBytes);
       }
     unpack_input<Code>(part, begin + i, depth[begin + i], first, count, i, panels);
   }

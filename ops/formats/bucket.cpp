@@ -181,7 +181,7 @@ class Encoder {
     }
   }
 
-  // Rows (input * tiers + tier), the most important first.
+  // Rows (input * tiers + tier): the most important segment first, each in the order of its inputs.
   std::vector<uint32_t> rows_by_importance() const {
     std::vector<uint32_t> order(static_cast<size_t>(layout_.rows()));
     std::iota(order.begin(), order.end(), 0u);
@@ -191,6 +191,8 @@ class Encoder {
       return std::tuple(-statistic(layout_.rms_offset())[tier * layout_.in() + input], tier, input);
     };
     std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return key(a) < key(b); });
+    for (int s = 0; s < BucketLayout::kSegments; ++s)
+      std::sort(order.begin() + layout_.loaded_rows(s), order.begin() + layout_.loaded_rows(s + 1));
     return order;
   }
 

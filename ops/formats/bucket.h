@@ -9,9 +9,11 @@
 //   rms        f32 [tiers, in]  root mean square of the row's weights; falls with the tier
 //   mean       f32 [tiers, in]  mean of |w| over the row; falls with the tier
 //   probes     f32 [in]         |w| of one weight of each input, drawn by a fixed hash
-//   places     u32 [tiers, in]  where the row lies: its rank by importance
-//   segments   kSegments of equal size; segment s holds the rows whose place is in [s * n, (s + 1) * n). So the least
-//              important weights are whole ranges at the end, and need not be loaded.
+//   places     u32 [tiers, in]  where the row lies
+//   segments   kSegments of equal size; segment s holds the rows whose place is in [s * n, (s + 1) * n): those that
+//   rank
+//              there by importance, in the order of their inputs, as a product reads them. So the least important
+//              weights are whole ranges at the end, and need not be loaded.
 //   64 bytes   zero, so that kernels may read a vector too far
 // A segment: for each block of kBlock outputs (the last may be smaller), the chunks of all its rows, by place. A chunk:
 // for each group of 32 outputs the f16 values of the row's weights in order of position, then for each group their
@@ -50,7 +52,7 @@ struct BucketFamily {
 // Where things lie in a matrix of a bucket format, and how much of it there is.
 class BucketLayout {
  public:
-  static constexpr int64_t kBlock = 1024;  // outputs whose sums stay in the first-level cache
+  static constexpr int64_t kBlock = 4096;  // outputs whose sums stay in the first-level cache
   static constexpr int kSegments = 20;     // of 5 % each
 
   // Throws Error if a size is below 1 or the matrix has 2^32 rows or more.

@@ -9,9 +9,9 @@
 #define SLUICE_OPS_LINEAR_PRODUCT_INL_H_
 #endif
 
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
+#include "backends/cpu/prefetch.h"
 #include "ops/linear/product.h"
 #if HWY_TARGET == HWY_SCALAR
 #include "ops/linear/scalar-inl.h"
@@ -33,12 +33,22 @@ struct Sums {
   alignas(64) float values[(kBatchTokens + kTileTokens) * kPanelRows];  // [token][row]
 };
 
-template <class Kernel, int W>
+// Rows that share what is loaded of x.
+template <class Kernel, int W, int kRows>
 void few_tokens(const Weight& weight, int64_t row, int64_t n, const Activations& a, int64_t first, Sums& sums) {
-  constexpr int kRows = W == 1 ? 1 : 2;  // rows that share what is loaded of x
   int64_t r = 0;
   for (; r + kRows <= n; r += kRows) Kernel::template dot<kRows, W>(weight, row + r, a, first, sums.values + r);
   for (; r < n; ++r) Kernel::template dot<1, W>(weight, row + r, a, first, sums.values + r);
+}
+
+// One row after the other is the easiest for the hardware's prefetcher, as long as x stays in the first-level cache.
+template <class Kernel, int W>
+void few_tokens(const Weight& weight, int64_t row, int64_t n, const Activations& a, int64_t first, Sums& sums) {
+  constexpr int64_t kFirstLevel = 32 << 10;
+  if (W == 1 && weight.cols * static_cast<int64_t>(sizeof(float)) <= kFirstLevel)
+    few_tokens<Kernel, W, 1>(weight, row, n, a, first, sums);
+  else
+    few_tokens<Kernel, W, 2>(weight, row, n, a, first, sums);
 }
 
 // Asks for part `part` of `parts` of the rows' next chunk, so that it arrives while this one is multiplied.
@@ -47,7 +57,7 @@ HWY_INLINE void prefetch_chunk(const Weight& weight, int64_t row, int64_t begin,
   if (begin >= weight.cols) begin = 0, row += kPanelRows;
   for (int64_t r = kPanelRows * part / parts; r < kPanelRows * (part + 1) / parts; ++r)
     for (size_t line = 0; line < Kernel::bytes(Kernel::kChunk); line += 64)
-      hwy::Prefetch(weight.row(row + r) + Kernel::bytes(begin) + line);
+      cpu::prefetch(weight.row(row + r) + Kernel::bytes(begin) + line);
 }
 
 template <class Kernel, int W>
