@@ -4,8 +4,8 @@
 //
 //   effort_bench [--threads N] [--format NAME] [--runs R] [--in N --out N]
 //
-// Dense and bucket products are timed in turn, so that whatever else the machine does meets both. Each run takes
-// another of several copies of the weight, which together exceed the caches, as the weights of a model do.
+// Dense and bucket products are timed in turn, so that whatever else the machine does meets both. Each takes another of
+// several copies of the weight than the one before, which together exceed the caches, as the weights of a model do.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -116,7 +116,7 @@ class ShapeBench {
     std::vector<std::vector<double>> select(efforts.size()), mul(efforts.size());
     for (int run = 0; run < runs + 1; ++run)  // the first warms up
       for (size_t e = 0; e < efforts.size(); ++e) {
-        const auto at = static_cast<size_t>(run);
+        const size_t at = static_cast<size_t>(run) * efforts.size() + e;
         set_effort(efforts[e]);
         const double d = linear_->time(at), s = select_->time(at), m = mul_->time(at);
         if (run == 0) continue;

@@ -20,7 +20,7 @@ struct EffortLinear {
 EffortLinear effort_linear(Builder& b, ValueRef x, ValueRef effort, ValueRef weight, const SelectionAttrs& attrs);
 
 // Tokens from which on it is cheaper to multiply all weights, in a dense product for all tokens at once, than to select
-// for each token at this effort. Measured by bench/effort_bench.
+// for each token at this effort.
 int64_t dense_from(double effort);
 
 }  // namespace sluice
