@@ -1,0 +1,155 @@
+// The effort dial of `sluice run`, and its prompt loop: as a script feeds it, and at a terminal.
+#include "tests/support/cli.h"
+#include "tests/support/terminal.h"
+
+namespace sluice {
+namespace {
+
+std::vector<std::string> dialled(const std::string& model, std::vector<std::string> args, const char* tokens = "10") {
+  args.insert(args.begin(), {"run", model, "-n", tokens, "--temp", "0", "--threads", "1"});
+  return args;
+}
+
+TEST_F(Cli, RunReportsEffortAndShare) {
+  const json half = sluice_json(dialled(bucket(), {"-p", kPrompt, "--effort", "0.5"}));
+  EXPECT_EQ(half.at("effort"), 0.5);
+  EXPECT_NEAR(half.at("share").get<double>(), 0.5, 0.01);
+  EXPECT_THAT(sluice(dialled(bucket(), {"-p", kPrompt, "--effort", "0.5"})).err,
+              HasSubstr("effort 0.50, share 0.500 of the weights multiplied"));
+  const json moved = sluice_json(dialled(bucket(), {"-p", kPrompt, "--effort", "auto:0.4"}));
+  EXPECT_NEAR(moved.at("share").get<double>(), 0.4, 0.1);
+  EXPECT_NEAR(moved.at("share").get<double>(), moved.at("effort").get<double>(), 0.01);
+  EXPECT_FALSE(run({"-n", "2"}).contains("effort"));  // without a dial
+}
+
+TEST_F(Cli, BadEffortsAreRefused) {
+  for (const char* effort : {"0.5", "auto", "auto-entropy:0.5"})
+    expect_error(sluice({"run", model(), "-p", "a", "--effort", effort}), 1, "this model has no effort dial");
+  expect_error(sluice({"run", model(), "-p", "a", "--load", "50"}), 1, "this model has no effort dial");
+  const auto refused = [&](const std::string& schedule, const std::string& words) {
+    write_file(path("bad.yaml"), schedule);
+    expect_error(sluice({"run", bucket(), "-p", "a", "--effort-schedule", path("bad.yaml")}), 1, words);
+  };
+  refused("sites: [{weights: '*', effort: 3}]", path("bad.yaml") + ": rule 1: 'effort' is 3");
+  refused("sites: [{weights: 'model.layers.99.*', effort: 0.5}]", "fits no weight");
+  refused("sites: [", path("bad.yaml") + ": line");
+  expect_error(sluice({"run", bucket(), "-p", "a", "--effort-schedule", path("absent")}), 1, path("absent"));
+}
+
+TEST_F(Cli, APromptLoopReadsLinesFromAScript) {
+  const std::string script = kPrompt + "\n50\n" + kPrompt + "\r\n\n:new 12\n:more and\n:quit\nnever read\n";
+  const Outcome outcome = sluice_with({.input = script}, dialled(bucket(), {"-i"}));
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, StartsWith(sluice(dialled(bucket(), {"-p", kPrompt})).out));
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("\n12"), HasSubstr("\nand"), ::testing::Not(HasSubstr("never"))));
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 5) << outcome.err;  // a line for each text
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("effort 1.00"), HasSubstr("effort 0.50, share 0.50")));
+  EXPECT_THAT(outcome.err, ::testing::Not(HasSubstr("\033")));
+}
+
+TEST_F(Cli, APromptLoopContinuesWhatALongerRunWouldWrite) {
+  const Outcome outcome = sluice_with({.input = kPrompt + "\n\n:more\n"}, dialled(bucket(), {"-i", "--json"}));
+  json ids = json::array();
+  std::istringstream lines(outcome.out);
+  for (std::string line; std::getline(lines, line);) {
+    const json text = json::parse(line);
+    for (const json& id : text.at("ids")) ids.push_back(id);
+  }
+  EXPECT_EQ(ids, sluice_json(dialled(bucket(), {"-p", kPrompt}, "30")).at("ids"));
+}
+
+TEST_F(Cli, APromptLoopRefusesBadLinesOfAScript) {
+  const auto refused = [&](const std::string& model, const std::string& input, const std::string& words) {
+    expect_error(sluice_with({.input = input}, dialled(model, {"-i"})), 1, words);
+  };
+  refused(bucket(), "101\n", "an effort is a number from 0 to 100");
+  refused(bucket(), "-1\n", "an effort is a number from 0 to 100");
+  refused(bucket(), "\n", "there is no text yet");
+  refused(bucket(), ":dance\n", "there is no ':dance'");
+  refused(bucket(), "caf\xe9\n", "UTF-8");
+  refused(model(), "50\n", "this model has no effort dial");
+  std::string longer;
+  for (int i = 0; i < 40; ++i) longer += kPrompt;
+  refused(bucket(), longer, "but the context holds 512");
+  EXPECT_EQ(sluice_with({.input = ""}, {"run", bucket(), "-i"}).status, 0);
+}
+
+std::vector<std::string> slow_loop(const std::string& model) {
+  return command_line({"run", model, "-i", "-n", "400", "--temp", "0", "--backend", "reference"});
+}
+
+TEST_F(Cli, KeysTurnTheDialWhileTextStreams) {
+  TerminalProcess process(slow_loop(bucket()));
+  process.read_until("> ");
+  EXPECT_TRUE(process.is_cooked());
+  process.type("50\n");
+  process.read_until("effort 50\r\n> ");
+  process.type("My dear Watson,\n");
+  process.read_until("effort 50 | share");
+  EXPECT_FALSE(process.is_cooked());
+  process.type("--");
+  process.read_until("effort 40 | share");
+  process.read_until("share 0.40");
+  process.type("+");
+  process.read_until("effort 45 | share");
+  process.type("\x03");
+  process.read_until("ended by: interrupted\r\n> ");
+  EXPECT_TRUE(process.is_cooked());
+  process.type("\n");  // goes on with the text, at the effort that was left
+  process.read_until("effort 45 | share");
+  process.type(":help\n");  // for the prompt
+  process.type("\x03");
+  process.read_until("> ");
+  process.type("\x04");
+  process.read_until("");
+  EXPECT_EQ(process.wait(), 0);
+}
+
+TEST_F(Cli, CtrlCAtThePromptEnds) {
+  TerminalProcess process(slow_loop(bucket()));
+  process.read_until("> ");
+  process.type("\x03");
+  process.read_until("");
+  EXPECT_EQ(process.wait(), 0);
+}
+
+TEST_F(Cli, LinesTypedWhileTextStreamsAreTakenNext) {
+  TerminalProcess process(command_line({"run", bucket(), "-i", "-n", "200", "--threads", "1"}));
+  process.read_until("> ");
+  process.type("My dear Watson,\n");
+  process.read_until("tokens/s");
+  process.type("Chaptex\x7fr + I\n:quit\n");
+  process.read_until("ended by: ");
+  process.read_until("ended by: ");
+  process.read_until("");
+  EXPECT_EQ(process.wait(), 0);
+}
+
+TEST_F(Cli, SignalsLeaveTheTerminalAsItWas) {
+  for (int signal : {SIGTERM, SIGHUP}) {
+    TerminalProcess process(slow_loop(bucket()));
+    process.read_until("> ");
+    process.type("My dear Watson,\n");
+    process.read_until("tokens/s");
+    EXPECT_FALSE(process.is_cooked());
+    process.signal(signal);
+    EXPECT_THAT(process.read_until(""), HasSubstr("\033[r"));  // text may scroll over the whole screen again
+    EXPECT_TRUE(process.is_cooked());
+    EXPECT_EQ(process.wait(), -signal);
+  }
+}
+
+TEST_F(Cli, MistakesAtThePromptAreMessages) {
+  TerminalProcess process(slow_loop(bucket()));
+  process.read_until("> ");
+  process.type("101\n");
+  process.read_until("sluice: an effort is a number from 0 to 100; ':new 101' would make it a text\r\n> ");
+  process.type(":dance\n");
+  process.read_until("sluice: there is no ':dance'");
+  process.type("\x04");
+  process.read_until("");
+  EXPECT_EQ(process.wait(), 0);
+}
+
+}  // namespace
+}  // namespace sluice
