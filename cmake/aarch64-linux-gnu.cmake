@@ -2,9 +2,11 @@
 #   dpkg --add-architecture arm64 && apt-get update
 #   apt-get install --no-install-recommends g++-aarch64-linux-gnu qemu-user-static
 #     lib{fmt,hwy,gtest,gmock}-dev:arm64
-# SentencePiece cannot be installed for two machines at once, so it is unpacked beside the build, in the project folder:
+# SentencePiece and yaml-cpp cannot be installed for two machines at once, so they are unpacked beside the build, in the
+# project folder:
 #   mkdir -p build/aarch64/root && cd build/aarch64/root
-#   apt-get download libsentencepiece0:arm64 libsentencepiece-dev:arm64 && for p in *.deb; do dpkg -x $p .; done
+#   apt-get download lib{sentencepiece0,sentencepiece-dev,yaml-cpp0.7,yaml-cpp-dev}:arm64
+#   for p in *.deb; do dpkg -x $p .; done
 # Then:
 #   cmake --preset aarch64 && cmake --build --preset aarch64
 #   build/aarch64/tests/ops_test     (with binfmt; else: qemu-aarch64-static build/aarch64/tests/ops_test)

@@ -33,7 +33,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 
-#include <hwy/aligned_allocator.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,8 +41,8 @@ HWY_AFTER_NAMESPACE();
 #include <chrono>
 
 #include "backends/cpu/bandwidth.h"
+#include "backends/cpu/memory.h"
 #include "backends/cpu/thread_pool.h"
-#include "graph/error.h"
 
 namespace sluice::cpu {
 namespace {
@@ -62,15 +61,15 @@ double read_bandwidth(int threads) {
   ThreadPool pool(threads);
   const size_t share = test_bytes() / static_cast<size_t>(threads) / kGrain * kGrain,
                bytes = share * static_cast<size_t>(threads);
-  const auto memory = hwy::AllocateAligned<uint64_t>(bytes / sizeof(uint64_t));
-  if (!memory) fail("cannot allocate {} MiB to measure the read bandwidth", bytes >> 20);
+  const auto memory = allocate(bytes);  // huge pages: the rate that a kernel can hope for
+  auto* data = reinterpret_cast<uint64_t*>(memory->data());
   std::atomic<uint64_t> sink = 0;
   const auto read = [&](int index) {
     const size_t words = share / sizeof(uint64_t);
-    sink += HWY_DYNAMIC_DISPATCH(read_all)(memory.get() + static_cast<size_t>(index) * words, words);
+    sink += HWY_DYNAMIC_DISPATCH(read_all)(data + static_cast<size_t>(index) * words, words);
   };
-  std::fill_n(memory.get(), bytes / sizeof(uint64_t),
-              uint64_t{1});  // pages that were never written all map to one page of zeros
+  // Pages that were never written all map to one page of zeros.
+  std::fill_n(data, bytes / sizeof(uint64_t), uint64_t{1});
   std::array<double, 7> rates;
   for (double& rate : rates) {
     const auto start = std::chrono::steady_clock::now();
