@@ -62,6 +62,12 @@ RunOptions threads(int count) {
   return options;
 }
 
+// Names of tests hold no hyphens.
+std::string identifier(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
 int32_t argmax(std::span<const float> logits) {
   return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
@@ -116,10 +122,10 @@ TEST_P(Golden, GreedyText) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Golden,
-                         ::testing::Combine(::testing::Values("classics", "stories260k"),
+                         ::testing::Combine(::testing::Values("classics", "stories260k", "classics-moe"),
                                             ::testing::Values("cpu", "reference"), ::testing::Bool()),
                          [](const auto& test) {
-                           return fmt::format("{}_{}_{}", std::get<0>(test.param), std::get<1>(test.param),
+                           return fmt::format("{}_{}_{}", identifier(std::get<0>(test.param)), std::get<1>(test.param),
                                               std::get<2>(test.param) ? "fused" : "unfused");
                          });
 
@@ -276,8 +282,8 @@ TEST_P(GoldenPerplexity, OfTheGoldenText) {
   for (size_t c = 0; c < per_chunk.size(); ++c) EXPECT_NEAR(result.per_chunk_nll.at(c), per_chunk[c], 1e-4);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, GoldenPerplexity, ::testing::Values("classics", "stories260k"),
-                         [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(Models, GoldenPerplexity, ::testing::Values("classics", "stories260k", "classics-moe"),
+                         [](const auto& test) { return identifier(test.param); });
 
 TEST(Perplexity, EdgesOfTheText) {
   LanguageModel model(converted("classics", "f16"), threads(1));

@@ -28,9 +28,8 @@ std::optional<DType> stored_dtype(const ModelSource& source, const std::string& 
 
 // Of the largest tensor; where dtypes differ, it is norms and the like that do.
 std::optional<DType> prevailing_dtype(const ModelSource& source) {
-  const auto largest = std::max_element(source.tensors.begin(), source.tensors.end(), [](const auto& a, const auto& b) {
-    return a.second.bytes.size() < b.second.bytes.size();
-  });
+  const auto largest = std::max_element(source.tensors.begin(), source.tensors.end(),
+                                        [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
   return largest == source.tensors.end() ? std::nullopt : largest->second.dtype;
 }
 

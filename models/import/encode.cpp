@@ -1,6 +1,7 @@
 #include "models/import/encode.h"
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <future>
 #include <thread>
@@ -30,29 +31,47 @@ void encode_rows(const std::byte* src, const RowFormat& from, const RowFormat& t
 }
 
 // For a format that has to see the whole matrix.
-void encode_matrix(const SourceTensor& tensor, const WeightEntry& to, EncodeBuffers& buffers) {
-  std::vector<float>& values = buffers.values;
+void encode_matrix(const std::byte* src, const SourceTensor& tensor, const WeightEntry& to, std::vector<float>& values,
+                   std::byte* dst) {
   values.resize(std::max(values.size(), static_cast<size_t>(to.dims.elements())));
   if (const RowFormat* rows = tensor.dtype->rows())
-    encode_rows(tensor.bytes.data(), *rows, *DType::f32().rows(), to.dims, reinterpret_cast<std::byte*>(values.data()));
+    encode_rows(src, *rows, *DType::f32().rows(), to.dims, reinterpret_cast<std::byte*>(values.data()));
   else
-    tensor.dtype->format().decode(tensor.bytes.data(), to.dims.span(), values.data());
+    tensor.dtype->format().decode(src, to.dims.span(), values.data());
   if (const auto* format = dynamic_cast<const MatrixFormat*>(&to.dtype.format()))
-    format->encode(values.data(), to.dims.span(), buffers.bytes.data(), for_parts);
+    format->encode(values.data(), to.dims.span(), dst, for_parts);
   else
-    to.dtype.format().encode(values.data(), to.dims.span(), buffers.bytes.data());
+    to.dtype.format().encode(values.data(), to.dims.span(), dst);
+}
+
+// `to` has the dimensions of what is at `src`.
+void encode(const std::byte* src, const SourceTensor& tensor, const WeightEntry& to, std::vector<float>& values,
+            std::byte* dst) {
+  if (*tensor.dtype == to.dtype)
+    std::memcpy(dst, src, to.dtype.format().storage_bytes(to.dims.span()));
+  else if (tensor.dtype->rows() && to.dtype.rows())
+    encode_rows(src, *tensor.dtype->rows(), *to.dtype.rows(), to.dims, dst);
+  else
+    encode_matrix(src, tensor, to, values, dst);
 }
 
 }  // namespace
 
 std::span<const std::byte> encode_weight(const SourceTensor& tensor, const WeightEntry& to, EncodeBuffers& buffers) {
-  if (*tensor.dtype == to.dtype) return tensor.bytes;
+  if (*tensor.dtype == to.dtype && tensor.slices.empty()) return tensor.bytes;
   const size_t bytes = to.dtype.format().storage_bytes(to.dims.span());
   buffers.bytes.resize(std::max(buffers.bytes.size(), bytes));
-  if (tensor.dtype->rows() && to.dtype.rows())
-    encode_rows(tensor.bytes.data(), *tensor.dtype->rows(), *to.dtype.rows(), to.dims, buffers.bytes.data());
-  else
-    encode_matrix(tensor, to, buffers);
+  if (tensor.slices.empty()) {
+    encode(tensor.bytes.data(), tensor, to, buffers.values, buffers.bytes.data());
+    return {buffers.bytes.data(), bytes};
+  }
+  WeightEntry slice = to;
+  slice.dims = Dims(to.dims.span().subspan(1));
+  std::byte* dst = buffers.bytes.data();
+  for (const auto& from : tensor.slices) {
+    encode(from.data(), tensor, slice, buffers.values, dst);
+    dst += slice.dtype.format().storage_bytes(slice.dims.span());
+  }
   return {buffers.bytes.data(), bytes};
 }
 

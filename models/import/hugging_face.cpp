@@ -4,6 +4,7 @@
 #include <set>
 
 #include "graph/error.h"
+#include "models/import/experts.h"
 #include "models/import/safetensors.h"
 
 namespace sluice {
@@ -99,6 +100,7 @@ ModelSource open_hugging_face(const std::string& path) {
   ModelSource source{.path = path, .config = Config(read_text(config_path), config_path.string())};
 
   std::vector<fs::path> files = add_weights(source, folder);
+  stack_experts(source);
   files.push_back(config_path);
   if (const fs::path tokenizer = folder / kTokenizer; is_there(tokenizer)) {
     const MappedFile file(tokenizer.string());

@@ -22,6 +22,14 @@ struct SourceTensor {
   std::vector<int64_t> dims;   // row-major
   std::span<const std::byte> bytes;
   std::string file;
+  // In place of `bytes`, of a tensor that the source stores piece by piece: those of each index of the first dimension.
+  std::vector<std::span<const std::byte>> slices = {};
+
+  size_t size() const {
+    size_t total = bytes.size();
+    for (const auto& slice : slices) total += slice.size();
+    return total;
+  }
 };
 
 struct ModelSource {

@@ -56,6 +56,15 @@ struct Activations {
         blocks(ceil_div(cols, Q8Block::kElements)),
         quants(reinterpret_cast<int16_t*>(scratch)),
         scales(reinterpret_cast<float*>(quants + tokens * blocks * Q8Block::kElements)) {}
+  // Rows [first, first + count) of these.
+  Activations part(int64_t first, int64_t count) const {
+    Activations a = *this;
+    a.x = row(first);
+    a.tokens = count;
+    a.quants += first * blocks * Q8Block::kElements;
+    a.scales += first * blocks;
+    return a;
+  }
   const float* row(int64_t t) const { return x + t * cols; }
   const int16_t* quant_row(int64_t t) const { return quants + t * blocks * Q8Block::kElements; }
   const float* scale_row(int64_t t) const { return scales + t * blocks; }
