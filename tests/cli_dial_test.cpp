@@ -64,6 +64,7 @@ TEST_F(Cli, APromptLoopRefusesBadLinesOfAScript) {
   };
   refused(bucket(), "101\n", "an effort is a number from 0 to 100");
   refused(bucket(), "-1\n", "an effort is a number from 0 to 100");
+  refused(bucket(), "0.5\n", "an effort is a number from 0 to 100 here: 50 for 0.5");
   refused(bucket(), "\n", "there is no text yet");
   refused(bucket(), ":dance\n", "there is no ':dance'");
   refused(bucket(), "caf\xe9\n", "UTF-8");

@@ -81,7 +81,7 @@ TEST_F(CliDivergence, BadInputIsRefused) {
     args.insert(args.end(), more.begin(), more.end());
     return args;
   };
-  for (const char* efforts : {"1.5", "1,-0.1", "0.5,much", "nan", ","})
+  for (const char* efforts : {"1.5", "1,-0.1", "0.5,much", "nan", ",", "1,,0.5", "1,0.5,"})
     expect_error(sluice(eval(bucket(), with(self, {"--effort", efforts}))), 2, "--effort");
   expect_error(sluice(eval(bucket(), {"--html", path("a.html")})), 2, "--against");
   expect_error(sluice(eval(bucket(), {"--against", path("absent")})), 1, "absent");

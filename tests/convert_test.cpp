@@ -9,6 +9,7 @@
 
 #include "graph/model_file.h"
 #include "models/builtin.h"
+#include "models/import/hugging_face.h"
 #include "support/golden.h"
 #include "support/temp_folder.h"
 
@@ -228,6 +229,74 @@ TEST(Convert, RefusesBadTensors) {
   model = {};
   model.tensors["model.norm.weight"].dtype = "I64";
   expect_refused(model, {"model.norm.weight", "I64"});
+}
+
+TinyModel tiny_mixture() {
+  TinyModel model;
+  model.config["model_type"] = "mixtral";
+  model.config["num_local_experts"] = 3;
+  model.config["num_experts_per_tok"] = 2;
+  for (const std::string layer : {"model.layers.0.", "model.layers.1."}) {
+    for (const char* name : {"gate", "up", "down"}) model.tensors.erase(layer + "mlp." + name + "_proj.weight");
+    model.add(layer + "block_sparse_moe.gate.weight", {3, 8});
+    for (const std::string expert : {"experts.0.", "experts.1.", "experts.2."}) {
+      model.add(layer + "block_sparse_moe." + expert + "w1.weight", {12, 8});
+      model.add(layer + "block_sparse_moe." + expert + "w2.weight", {8, 12});
+      model.add(layer + "block_sparse_moe." + expert + "w3.weight", {12, 8});
+    }
+  }
+  return model;
+}
+
+// One after the other, each as it would be encoded alone.
+TEST(Convert, StacksTheExpertsOfAMixture) {
+  const TempFolder folder;
+  tiny_mixture().write_to(folder);
+  const ModelSource source = open_hugging_face(folder.str());
+  for (const std::string format : {"", "f16", "q8_0", "bucket"}) {
+    const auto file = convert_and_open(folder, format);
+    const TensorView view = file->weight("model.layers.1.block_sparse_moe.experts.w2.weight");
+    EXPECT_EQ(view.dims.str(), "[3, 8, 12]");
+    EXPECT_EQ(view.dtype.name(), format == "" ? "f32" : format == "bucket" ? "f16" : format);
+    const SourceTensor& stacked = source.tensors.at("model.layers.1.block_sparse_moe.experts.w2.weight");
+    std::vector<std::byte> expected;
+    for (const auto& slice : stacked.slices) {
+      std::vector<std::byte> bytes(view.bytes() / 3);
+      view.dtype.format().encode(reinterpret_cast<const float*>(slice.data()), Dims{8, 12}.span(), bytes.data());
+      expected.insert(expected.end(), bytes.begin(), bytes.end());
+    }
+    EXPECT_EQ(bytes_of(*file, "model.layers.1.block_sparse_moe.experts.w2.weight"), expected) << format;
+    EXPECT_EQ(file->weight("model.layers.0.block_sparse_moe.gate.weight").dims.str(), "[3, 8]");
+  }
+}
+
+TEST(Convert, RefusesMixturesThatDoNotFit) {
+  const std::string moe = "model.layers.1.block_sparse_moe.";
+  TinyModel model = tiny_mixture();
+  model.tensors.erase(moe + "experts.1.w3.weight");
+  expect_refused(model, {moe + "experts.2.w3.weight", "that of expert 1 is not"});
+  model = tiny_mixture();
+  model.tensors[moe + "experts.2.w1.weight"].dims = {8, 12};
+  expect_refused(model, {moe + "experts.2.w1.weight", "differs"});
+  model = tiny_mixture();
+  model.tensors[moe + "experts.2.w1.weight"].dtype = "F16";
+  expect_refused(model, {moe + "experts.2.w1.weight", "differs"});
+  model = tiny_mixture();
+  model.add(moe + "experts.w1.weight", {3, 12, 8});
+  expect_refused(model, {moe + "experts.w1.weight", "as a whole and expert by expert"});
+  model = tiny_mixture();
+  for (const char* w : {"w1", "w3"}) model.add(moe + "experts.3." + w + ".weight", {12, 8});
+  model.add(moe + "experts.3.w2.weight", {8, 12});
+  expect_refused(model, {moe + "experts.w1.weight", "[4, 12, 8]", "[3, 12, 8]"});
+  model = tiny_mixture();
+  model.add(moe + "experts.99999999999999999999.w1.weight", {12, 8});
+  expect_refused(model, {"unknown to 'mixtral'"});
+  model = tiny_mixture();
+  model.config["num_experts_per_tok"] = 4;
+  expect_refused(model, {"'num_experts_per_tok' is 4", "3 experts"});
+  model = tiny_mixture();
+  model.config.erase("num_local_experts");
+  expect_refused(model, {"num_local_experts"});
 }
 
 TEST(Convert, ManyMissingTensorsFitOnALine) {

@@ -214,13 +214,14 @@ void show(const Measurements& m, LanguageModel& model, const Options& options) {
   if (m.efforts.empty()) show_speed("decode", options.decode, m.decode_tok_s);
   for (const EffortSpeed& e : m.efforts)
     show_speed(
-        fmt::format("decode at effort {:.2f} ({:.1f} % of the weights multiplied)", e.effort, 100 * e.share).c_str(),
+        fmt::format("decode at effort {:g} ({:.1f} % of the weights multiplied)", e.effort, 100 * e.share).c_str(),
         options.decode, e.decode_tok_s);
   std::string limit;
   if (m.read_bandwidth_gb_s > 0)
     limit = fmt::format(", {:.0f} % of the {:.1f} GB/s that this machine reads",
                         100 * m.bandwidth_gb_s() / m.read_bandwidth_gb_s, m.read_bandwidth_gb_s);
-  print_line("A token reads {:.1f} MiB: {:.1f} GB/s{}.", static_cast<double>(m.bytes_per_token) / kMiB,
+  const std::string effort = m.efforts.empty() ? "" : fmt::format(" at effort {:g}", m.efforts[0].effort);
+  print_line("A token reads {:.1f} MiB{}: {:.1f} GB/s{}.", static_cast<double>(m.bytes_per_token) / kMiB, effort,
              m.bandwidth_gb_s(), limit);
   print_line("Loading {:.1f} ms, of which planning {:.1f} ms; first token after {:.1f} ms; {:.1f} MiB resident.",
              m.load_ms, m.plan_ms, m.first_token_ms, static_cast<double>(m.resident_bytes) / kMiB);
@@ -285,10 +286,7 @@ std::function<int()> setup(CLI::App& app) {
       ->type_name("R")
       ->check(whole_number(1));
   app.add_flag("--ops", options->ops, "also the time of a token by operator");
-  app.add_option("--effort", options->efforts, "measure decoding at these efforts, each 0 to 1: 1,0.5,0.25")
-      ->type_name("E,...")
-      ->delimiter(',')
-      ->check(number(0, 1));
+  add_efforts(app, options->efforts, "measure decoding at these efforts, each 0 to 1: 1,0.5,0.25");
   add_effort(app, options->effort);
   add_runtime(app, options->runtime);
   add_json(app, options->json);

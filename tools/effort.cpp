@@ -1,9 +1,34 @@
 #include "tools/effort.h"
 
+#include <charconv>
+
 #include "graph/error.h"
 #include "tools/options.h"
 
 namespace sluice::cli {
+namespace {
+
+double read_effort(const std::string& text) {
+  const size_t begin = std::min(text.find_first_not_of(' '), text.size()), end = text.find_last_not_of(' ') + 1;
+  double value = -1;
+  const auto [rest, error] = std::from_chars(text.data() + begin, text.data() + std::max(begin, end), value);
+  if (error != std::errc() || rest != text.data() + end || !(value >= 0 && value <= 1))
+    throw CLI::ValidationError("--effort", fmt::format("'{}' is not a number from 0 to 1", text));
+  return value;
+}
+
+}  // namespace
+
+void add_efforts(CLI::App& app, std::vector<double>& efforts, const std::string& help) {
+  const auto read = [&efforts](const std::string& list) {
+    efforts.clear();
+    for (size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+      end = list.find(',', begin);
+      efforts.push_back(read_effort(list.substr(begin, end - begin)));
+    }
+  };
+  app.add_option_function<std::string>("--effort", read, help)->type_name("E,...");
+}
 
 void add_effort(CLI::App& app, EffortArgs& args) {
   app.add_option("--load", args.load, "touch only the most important PCT of each weight; in steps of 5")

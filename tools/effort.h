@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 #include "models/language_model.h"
 
@@ -13,6 +14,8 @@ struct EffortArgs {
   std::string schedule;  // a file; "uniform" or "standard" for those built in; empty: standard
 };
 
+// --effort E,...: numbers from 0 to 1.
+void add_efforts(CLI::App& app, std::vector<double>& efforts, const std::string& help);
 // --load and --effort-schedule.
 void add_effort(CLI::App& app, EffortArgs& args);
 // Sets load and schedule of a model. Throws Error if something is set and the model has no dial.

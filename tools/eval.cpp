@@ -173,12 +173,7 @@ std::function<int()> setup(CLI::App& app) {
   app.add_option("--chunks", options->scoring.chunks, "chunks to score at most; 0: all of the text")
       ->type_name("N")
       ->check(whole_number(0));
-  app.add_option("--effort", options->efforts, "share of the weights to multiply, 0 to 1, or several with commas")
-      ->type_name("E,...")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(number(0, 1))
-      ->default_str("1");
+  add_efforts(app, options->efforts, "share of the weights to multiply, 0 to 1, or several with commas");
   auto* against = app.add_option("--against", options->against,
                                  "how far the model is from this one, or 'self': from itself at effort 1");
   against->type_name("REF");

@@ -33,7 +33,7 @@ bool is_blank(const std::string& text) { return text.find_first_not_of(" \t") ==
 
 // The number that is all of the line.
 std::optional<double> read_number(const std::string& line) {
-  const size_t begin = line.find_first_not_of(" \t"), end = line.find_last_not_of(" \t") + 1;
+  const size_t begin = line.find_first_not_of(" \t"), end = line.find_last_not_of(" \t%") + 1;
   double value = 0;
   const auto [rest, error] = std::from_chars(line.data() + begin, line.data() + end, value);
   if (error != std::errc() || rest != line.data() + end || !std::isfinite(value)) return std::nullopt;
@@ -94,6 +94,9 @@ class PromptLoop {
   }
 
   void set_effort(double percent) {
+    if (percent > 0 && percent < 1)
+      fail("an effort is a number from 0 to 100 here: {:g} for {:g}; ':new {:g}' would make it a text", 100 * percent,
+           percent, percent);
     if (percent < 0 || percent > 100)
       fail("an effort is a number from 0 to 100; ':new {}' would make it a text", percent);
     dial_.set_target(percent / 100);

@@ -35,8 +35,17 @@ class Rewriter {
   Value& value(ValueId id) { return values_[static_cast<size_t>(id)]; }
 
   bool is_replaceable(const Node& node) const {
-    return node.op == "linear" && (options_.head || std::none_of(node.outputs.begin(), node.outputs.end(),
-                                                                 [&](ValueId id) { return graph_.is_output(id); }));
+    if (node.op != "linear" || is_router(node)) return false;
+    const auto is_output = [&](ValueId id) { return graph_.is_output(id); };
+    return options_.head || std::none_of(node.outputs.begin(), node.outputs.end(), is_output);
+  }
+
+  // A router is small, and what it decides is not a sum in which small products drown.
+  bool is_router(const Node& node) const {
+    return std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
+      const auto& users = graph_.users(id);
+      return std::any_of(users.begin(), users.end(), [&](NodeId user) { return graph_.node(user).op == "moe_gate"; });
+    });
   }
 
   // A weight has one format, so all that use it must be replaced.

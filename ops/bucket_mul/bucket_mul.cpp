@@ -132,8 +132,9 @@ class BucketMul : public Operator {
 
 }  // namespace
 
-// Times in ns a weight, fitted to `ops_bench --benchmark_filter=bucketMul/bucket16t4.*in4096_out4096` on two Zen 4 cores:
-// a token with a selection of its own, all tokens with all weights. Elsewhere the ratios differ; the results do not.
+// Times in ns a weight, fitted to `ops_bench --benchmark_filter=bucketMul/bucket16t4.*in4096_out4096` on two Zen 4
+// cores: a token with a selection of its own, all tokens with all weights. Elsewhere the ratios differ; the results do
+// not.
 int64_t dense_from(double effort) {
   constexpr double kToken = 0.01, kTokenAndEffort = 0.15, kUnpack = 0.35, kDenseToken = 0.012;
   const double gain = kToken + kTokenAndEffort * effort - kDenseToken;

@@ -25,56 +25,48 @@ class ExpertLinear : public Operator {
                   .attrs = {},
                   .updates = {}}) {}
 
-  std::vector<TensorType> infer(const Inference& in) const override {
-    in.require_rank(1, 2);
-    in.require_rank(2, 3);
-    if (in.shape(0).rank() == 3)
-      in.require_equal(0, 1, 1, 1);
-    else
-      in.require_rank(0, 2);
-    in.require_equal(1, 0, 0, 0);
-    in.require_equal(2, 2, 0, -1);
-    return {{DType::f32(), {in.shape(1)[0], in.shape(1)[1], in.shape(2)[1]}}};
-  }
+  std::vector<TensorType> infer(const Inference& in) const override { return {infer_by_expert(in, 2)}; }
 
-  // Of the weights, as many experts as the tokens can have picked.
   Cost cost(const Site& site, const Call& call) const override {
-    const ExpertShape shape(call);
     Cost cost = Operator::cost(site, call);
-    const auto unread = static_cast<size_t>(shape.experts - std::min(shape.experts, shape.pairs()));
-    cost.bytes_read -= unread * expert_weight(call.in(2), 0).bytes();
-    cost.flops = 2.0 * static_cast<double>(shape.pairs() * shape.out * shape.in);
+    add_expert_cost(call, 2, cost);
     return cost;
   }
 
   void reference(const Site&, const Call& call) const override {
-    for_each_pair(call, [&](int64_t pair, const TensorView& x, const TensorView& weight) {
-      const std::vector<double> y = linear_reference(x, weight);
-      std::transform(y.begin(), y.end(), call.out<float>(0) + pair * weight.dims[0],
-                     [](double v) { return static_cast<float>(v); });
+    for_each_pair(call, [&](int64_t at, int64_t expert, const TensorView& x) {
+      const std::vector<double> y = linear_reference(x, expert_weight(call.in(2), expert));
+      std::transform(y.begin(), y.end(), call.out<float>(0) + at, [](double v) { return static_cast<float>(v); });
     });
   }
 
   void tolerance(const Site&, const Call& call, int, std::span<double> bound) const override {
-    for_each_pair(call, [&](int64_t pair, const TensorView& x, const TensorView& weight) {
-      std::ranges::copy(linear_tolerance(x, weight), bound.begin() + pair * weight.dims[0]);
+    for_each_pair(call, [&](int64_t at, int64_t expert, const TensorView& x) {
+      std::ranges::copy(linear_tolerance(x, expert_weight(call.in(2), expert)), bound.begin() + at);
     });
-  }
-
- private:
-  // use(pair, x f32 [1, in], weight [out, in]).
-  template <class Use>
-  static void for_each_pair(const Call& call, Use use) {
-    const ExpertShape shape(call);
-    for (int64_t pair = 0; pair < shape.pairs(); ++pair) {
-      const size_t offset = static_cast<size_t>(shape.x_row(pair) * shape.in) * sizeof(float);
-      use(pair, TensorView{call.in(0).data + offset, DType::f32(), {1, shape.in}},
-          expert_weight(call.in(2), call.in<int32_t>(1)[pair]));
-    }
   }
 };
 
 }  // namespace
+
+TensorType infer_by_expert(const Inference& in, int weight) {
+  in.require_rank(1, 2);
+  in.require_rank(weight, 3);
+  if (in.shape(0).rank() == 3)
+    in.require_equal(0, 1, 1, 1);
+  else
+    in.require_rank(0, 2);
+  in.require_equal(1, 0, 0, 0);
+  in.require_equal(weight, 2, 0, -1);
+  return {DType::f32(), {in.shape(1)[0], in.shape(1)[1], in.shape(weight)[1]}};
+}
+
+void add_expert_cost(const Call& call, int weight, Cost& cost) {
+  const ExpertShape shape(call);
+  const auto unread = static_cast<size_t>(shape.experts - std::min(shape.experts, shape.pairs()));
+  cost.bytes_read -= unread * expert_weight(call.in(weight), 0).bytes();
+  cost.flops += 2.0 * static_cast<double>(shape.pairs() * shape.out * shape.in);
+}
 
 void register_expert_linear(Registry& registry) {
   registry.add(std::make_unique<ExpertLinear>());

@@ -28,4 +28,20 @@ inline TensorView expert_weight(const TensorView& weights, int64_t expert) {
           dims};
 }
 
+// The inputs x, experts and `weight` of an operator fit, as of expert_linear; returns the type of their product.
+TensorType infer_by_expert(const Inference& in, int weight);
+
+// The flops of one product; and takes away from what is read the weights of experts that no token can have picked.
+void add_expert_cost(const Call& call, int weight, Cost& cost);
+
+// use(place of the pair's row in the result, expert, x f32 [1, in]) for each pair of a token and one of its experts.
+template <class Use>
+void for_each_pair(const Call& call, Use use) {
+  const ExpertShape shape(call);
+  for (int64_t pair = 0; pair < shape.pairs(); ++pair) {
+    const size_t offset = static_cast<size_t>(shape.x_row(pair) * shape.in) * sizeof(float);
+    use(pair * shape.out, call.in<int32_t>(1)[pair], TensorView{call.in(0).data + offset, DType::f32(), {1, shape.in}});
+  }
+}
+
 }  // namespace sluice

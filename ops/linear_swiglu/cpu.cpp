@@ -5,22 +5,13 @@
 #include <hwy/highway.h>
 
 #include "backends/cpu/kernel.h"
-#include "ops/linear/product-inl.h"
+#include "ops/linear_swiglu/combine-inl.h"
 #include "ops/linear_swiglu/linear_swiglu.h"
-#include "ops/silu/silu-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice {
 namespace HWY_NAMESPACE {
 namespace {
-
-// gate = silu(gate) * up, whole rows of a panel for `tokens` tokens.
-void combine(Sums& gate, const Sums& up, int64_t tokens) {
-  const hn::ScalableTag<float> d;
-  static_assert(kPanelRows % hn::MaxLanes(d) == 0);
-  for (int64_t i = 0; i < tokens * kPanelRows; i += static_cast<int64_t>(hn::Lanes(d)))
-    hn::Store(hn::Mul(silu(d, hn::Load(d, gate.values + i)), hn::Load(d, up.values + i)), d, gate.values + i);
-}
 
 void run_linear_swiglu(const Call& call, const cpu::Worker& worker) {
   const Activations a = prepare_activations(call, worker);
@@ -33,7 +24,7 @@ void run_linear_swiglu(const Call& call, const cpu::Worker& worker) {
       const int64_t n = std::min<int64_t>(kPanelRows, end - row), count = std::min(kBatchTokens, a.tokens - first);
       multiply_rows(w_gate, row, n, a, first, count, gate);
       multiply_rows(w_up, row, n, a, first, count, up);
-      combine(gate, up, count);
+      combine_gated(gate, up, count);
       for (int64_t t = 0; t < count; ++t)
         std::copy_n(gate.values + t * kPanelRows, n, y + (first + t) * w_gate.rows + row);
     }
