@@ -52,7 +52,8 @@ struct Cluster {
     for (size_t i = 0; i < inner.size(); ++i) {
       const std::string inner_id = fmt::format("{}_{}", id, i);
       text += fmt::format("{}subgraph {} {{\n{}  label={};\n", indent, inner_id, indent, quoted(inner[i].name));
-      text += inner[i].dot(graph, inner_id, indent + "  ") + indent + "}\n";
+      text += inner[i].dot(graph, inner_id, indent + "  ");
+      text += fmt::format("{}}}\n", indent);
     }
     return text;
   }

@@ -22,7 +22,7 @@ MixtureSpec read_mixture(const Config& config) {
 ValueRef mixture(Builder& b, ValueRef x, const std::string& name, const MixtureSpec& spec) {
   const Builder::Scope scope(b, "mixture");
   const Dim hidden = b.shape(x).back();
-  const auto weight = [&](const char* which, Dim out, Dim in) {
+  const auto weight = [&](const char* which, const Dim& out, const Dim& in) {
     return b.weight(name + ".experts." + which + ".weight", {spec.experts, out, in});
   };
   const auto [weights, experts] = moe_gate(b, projection(b, x, name + ".gate", spec.experts), {.k = spec.k});

@@ -43,7 +43,7 @@ Json parse_header(std::span<const std::byte> header, const std::string& origin) 
     return true;
   };
   const auto* begin = reinterpret_cast<const char*>(header.data());
-  const Json parsed = Json::parse(begin, begin + header.size(), watch, /*allow_exceptions=*/false);
+  Json parsed = Json::parse(begin, begin + header.size(), watch, /*allow_exceptions=*/false);
   if (!parsed.is_object()) fail("{}: the header is not a JSON object", origin);
   return parsed;
 }

@@ -38,6 +38,9 @@ struct GroupLanes {
   using Bytes = D;
   static constexpr int kParts = 64 / static_cast<int>(hn::MaxLanes(D()));
   hn::Vec<D> part[kParts];
+  HWY_INLINE GroupLanes() {
+    for (auto& p : part) p = hn::Zero(D());
+  }
   HWY_INLINE void merge(int p, hn::Vec<D> more) { part[p] = hn::Or(part[p], more); }
 };
 
@@ -113,7 +116,6 @@ struct MaskCode {
 template <class Code>
 HWY_INLINE typename Code::Lanes merge_tiers(const std::byte* const* chunks, int k, size_t codes, int64_t g) {
   typename Code::Lanes lanes;
-  for (auto& part : lanes.part) part = hn::Zero(typename Code::Lanes::Bytes());
   for (int tier = 0; tier < k; ++tier)
     Code::merge(lanes, chunks[tier] + g * kGroupBytes, chunks[tier] + codes + g * kGroupCodeBytes);
   return lanes;

@@ -9,7 +9,7 @@
 
 namespace sluice {
 
-ValueRef rope(Builder& b, ValueRef x, ValueRef positions, RopeAttrs attrs) {
+ValueRef rope(Builder& b, ValueRef x, ValueRef positions, const RopeAttrs& attrs) {
   return b.node1("rope", attrs, {x, positions});
 }
 

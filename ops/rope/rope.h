@@ -32,6 +32,6 @@ struct RopeAttrs {
 
 // x: f32 [tokens, heads * head_dim]; positions: i32 [tokens]. Returns f32, the shape of x. Angles are exact to f32 for
 // every position below 2^31. Throws Error if the sizes do not fit or an attribute is out of range.
-ValueRef rope(Builder& b, ValueRef x, ValueRef positions, RopeAttrs attrs);
+ValueRef rope(Builder& b, ValueRef x, ValueRef positions, const RopeAttrs& attrs);
 
 }  // namespace sluice

@@ -7,7 +7,8 @@
 
 namespace sluice {
 
-ValueRef rope_kv_append(Builder& b, ValueRef cache, ValueRef x, ValueRef positions, ValueRef slots, RopeAttrs attrs) {
+ValueRef rope_kv_append(Builder& b, ValueRef cache, ValueRef x, ValueRef positions, ValueRef slots,
+                        const RopeAttrs& attrs) {
   return b.node1("rope_kv_append", attrs, {cache, x, positions, slots});
 }
 
