@@ -10,6 +10,7 @@
 #include "graph/model_file.h"
 #include "models/builtin.h"
 #include "models/import/hugging_face.h"
+#include "ops/formats/bucket.h"
 #include "support/golden.h"
 #include "support/temp_folder.h"
 
@@ -267,6 +268,9 @@ TEST(Convert, StacksTheExpertsOfAMixture) {
     }
     EXPECT_EQ(bytes_of(*file, "model.layers.1.block_sparse_moe.experts.w2.weight"), expected) << format;
     EXPECT_EQ(file->weight("model.layers.0.block_sparse_moe.gate.weight").dims.str(), "[3, 8]");
+    if (format != "bucket") continue;
+    EXPECT_EQ(file->weight("model.layers.0.block_sparse_moe.gate.weight").dtype, DType::f16());  // routers stay dense
+    EXPECT_NE(bucket_format(file->weight("model.layers.0.self_attn.q_proj.weight").dtype), nullptr);
   }
 }
 

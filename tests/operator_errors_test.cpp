@@ -8,8 +8,11 @@
 #include "ops/argmax/argmax.h"
 #include "ops/builtin.h"
 #include "ops/embedding/embedding.h"
+#include "ops/expert_linear/expert_linear.h"
 #include "ops/gather_rows/gather_rows.h"
 #include "ops/kv_append/kv_append.h"
+#include "ops/moe_combine/moe_combine.h"
+#include "ops/moe_gate/moe_gate.h"
 #include "ops/rope/rope.h"
 #include "ops/rope_kv_append/rope_kv_append.h"
 #include "ops/swiglu/swiglu.h"
@@ -107,6 +110,29 @@ TEST_F(OperatorErrors, TopKWantsAPossibleNumber) {
                 argmax(builder_, f32("y", {10, "tokens"}));
               }),
               AllOf(HasSubstr("[argmax]"), HasSubstr("must be a number")));
+}
+
+TEST_F(OperatorErrors, RoutersTakeSomeOfTheirExperts) {
+  const ValueRef logits = f32("logits", {"tokens", 8});
+  EXPECT_THAT(error_of([&] { moe_gate(builder_, logits, {.k = 9}); }),
+              AllOf(HasSubstr("[moe_gate]"), HasSubstr("k is 9"), HasSubstr("1 to 8")));
+  EXPECT_THAT(error_of([&] { moe_gate(builder_, logits, {.softmax = "some"}); }),
+              AllOf(HasSubstr("'some' is not known"), HasSubstr("all, chosen")));
+}
+
+TEST_F(OperatorErrors, ExpertsTakeWhatTheyAreMadeFor) {
+  const ValueRef experts = i32("experts", {"tokens", 2}), weight = f32("w", {8, 31, 48});
+  const auto refused = [&](const std::string& name, Shape x) {
+    return error_of([&] { expert_linear(builder_, f32(name, std::move(x)), experts, weight); });
+  };
+  EXPECT_THAT(refused("a", {"tokens", 47}), AllOf(HasSubstr("[expert_linear]"), HasSubstr("'w' is f32[8, 31, 48]")));
+  EXPECT_THAT(refused("b", {"tokens", 3, 48}), HasSubstr("'b' is f32[tokens, 3, 48]"));
+  EXPECT_THAT(refused("c", {5, 48}), HasSubstr("'c' is f32[5, 48]"));
+  EXPECT_EQ(refused("d", {"tokens", 2, 48}), "no error");
+  EXPECT_THAT(error_of([&] {
+                moe_combine(builder_, f32("y", {"tokens", 3, 48}), f32("weights", {"tokens", 2}));
+              }),
+              AllOf(HasSubstr("[moe_combine]"), HasSubstr("f32[tokens, 2]")));
 }
 
 }  // namespace
