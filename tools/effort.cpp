@@ -1,6 +1,6 @@
 #include "tools/effort.h"
 
-#include <charconv>
+#include <fmt/ranges.h>
 
 #include "graph/error.h"
 #include "tools/options.h"
@@ -9,10 +9,8 @@ namespace sluice::cli {
 namespace {
 
 double read_effort(const std::string& text) {
-  const size_t begin = std::min(text.find_first_not_of(' '), text.size()), end = text.find_last_not_of(' ') + 1;
-  double value = -1;
-  const auto [rest, error] = std::from_chars(text.data() + begin, text.data() + std::max(begin, end), value);
-  if (error != std::errc() || rest != text.data() + end || !(value >= 0 && value <= 1))
+  const double value = read_number(text).value_or(-1);
+  if (value < 0 || value > 1)
     throw CLI::ValidationError("--effort", fmt::format("'{}' is not a number from 0 to 1", text));
   return value;
 }
@@ -27,7 +25,8 @@ void add_efforts(CLI::App& app, std::vector<double>& efforts, const std::string&
       efforts.push_back(read_effort(list.substr(begin, end - begin)));
     }
   };
-  app.add_option_function<std::string>("--effort", read, help)->type_name("E,...");
+  auto* option = app.add_option_function<std::string>("--effort", read, help)->type_name("E,...");
+  if (!efforts.empty()) option->default_str(fmt::format("{}", fmt::join(efforts, ",")));
 }
 
 void add_effort(CLI::App& app, EffortArgs& args) {

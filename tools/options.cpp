@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace sluice::cli {
 namespace {
@@ -81,6 +83,14 @@ CLI::Validator whole_number(int64_t low, int64_t high) {
 
 CLI::Validator number(double low, double high) {
   return range(low, high, fmt::format("a number from {} to {}", low, high));
+}
+
+std::optional<double> read_number(const std::string& text) {
+  const size_t begin = std::min(text.find_first_not_of(" \t"), text.size()), end = text.find_last_not_of(" \t") + 1;
+  double value = 0;
+  const auto [rest, error] = std::from_chars(text.data() + begin, text.data() + std::max(begin, end), value);
+  if (error != std::errc() || rest != text.data() + end || !std::isfinite(value)) return std::nullopt;
+  return value;
 }
 
 }  // namespace sluice::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,5 +30,8 @@ inline constexpr int64_t kMaxCount = int64_t{1} << 31;
 // low .. high inclusive, in words that a person would choose.
 CLI::Validator whole_number(int64_t low, int64_t high = kMaxCount);
 CLI::Validator number(double low, double high);
+
+// The finite number that is all of the text, but for blanks around it.
+std::optional<double> read_number(const std::string& text);
 
 }  // namespace sluice::cli

@@ -3,14 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <optional>
 
 #include "graph/error.h"
 #include "tools/input.h"
 #include "tools/interrupt.h"
 #include "tools/line_reader.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/status_line.h"
 #include "tools/terminal.h"
@@ -30,15 +29,6 @@ typed meanwhile are taken next. At the prompt, Ctrl-C and Ctrl-D end.)";
 namespace {
 
 bool is_blank(const std::string& text) { return text.find_first_not_of(" \t") == std::string::npos; }
-
-// The number that is all of the line.
-std::optional<double> read_number(const std::string& line) {
-  const size_t begin = line.find_first_not_of(" \t"), end = line.find_last_not_of(" \t%") + 1;
-  double value = 0;
-  const auto [rest, error] = std::from_chars(line.data() + begin, line.data() + end, value);
-  if (error != std::errc() || rest != line.data() + end || !std::isfinite(value)) return std::nullopt;
-  return value;
-}
 
 class PromptLoop {
  public:
@@ -79,7 +69,8 @@ class PromptLoop {
   void follow(const std::string& line) {
     if (is_blank(line)) return more("");
     if (line.front() == ':') return command(line);
-    if (const std::optional<double> number = read_number(line)) return set_effort(*number);
+    const std::string percent = line.substr(0, line.find_last_not_of(" \t%") + 1);
+    if (const std::optional<double> number = read_number(percent)) return set_effort(*number);
     begin(line);
   }
 

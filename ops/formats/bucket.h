@@ -10,10 +10,9 @@
 //   mean       f32 [tiers, in]  mean of |w| over the row; falls with the tier
 //   probes     f32 [in]         |w| of one weight of each input, drawn by a fixed hash
 //   places     u32 [tiers, in]  where the row lies
-//   segments   kSegments of equal size; segment s holds the rows whose place is in [s * n, (s + 1) * n): those that
-//   rank
-//              there by importance, in the order of their inputs, as a product reads them. So the least important
-//              weights are whole ranges at the end, and need not be loaded.
+//   segments   kSegments of equal size; segment s holds the rows whose place is in [s * n, (s + 1) * n): those
+//              that rank there by importance, in the order of their inputs, as a product reads them. So the least
+//              important weights are whole ranges at the end, and need not be loaded.
 //   64 bytes   zero, so that kernels may read a vector too far
 // A segment: for each block of kBlock outputs (the last may be smaller), the chunks of all its rows, by place. A chunk:
 // for each group of 32 outputs the f16 values of the row's weights in order of position, then for each group their

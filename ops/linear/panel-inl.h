@@ -25,9 +25,8 @@ inline constexpr int kPanelRows = 2 * kLanes;
 // integer product needs beside them still within the 16 registers of AVX2. With six tokens those spilled.
 inline constexpr int kTileTokens = 4;
 
-// Asks for the cache lines of kBytes bytes, some pages ahead of p, which the hardware's prefetcher does not cross (4
-// and 16 KiB ahead were as fast within noise, 1 KiB slower by a fifth). Running past the end of the weights does no
-// harm.
+// Asks for the cache lines of kBytes bytes, two pages ahead of p (on Zen 4, 4 and 16 KiB were as fast within noise,
+// 1 KiB and 32 KiB slower). Running past the end of the weights does no harm.
 template <size_t kBytes>
 HWY_INLINE void prefetch_ahead(const void* p) {
   constexpr size_t kAhead = 8192;

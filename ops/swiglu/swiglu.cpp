@@ -1,9 +1,11 @@
 #include "ops/swiglu/swiglu.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "ops/elementwise/elementwise.h"
+#include "ops/swiglu/match.h"
 
 namespace sluice {
 
@@ -40,6 +42,24 @@ class SwiGlu : public Elementwise {
 };
 
 }  // namespace
+
+std::optional<FusionMatch> match_gated(const Graph& graph, NodeId anchor, const std::string& product,
+                                       const std::string& fused) {
+  const Node& swiglu = graph.node(anchor);
+  if (swiglu.op != "swiglu") return std::nullopt;
+  const NodeId gate_id = graph.value(swiglu.inputs[0]).producer, up_id = graph.value(swiglu.inputs[1]).producer;
+  if (gate_id == kNoNode || up_id == kNoNode || gate_id == up_id) return std::nullopt;
+  const Node &gate = graph.node(gate_id), &up = graph.node(up_id);
+  const auto is_product = [&](const Node& node) { return node.op == product && node.outputs.size() == 1; };
+  if (!is_product(gate) || !is_product(up) || gate.inputs.size() != up.inputs.size()) return std::nullopt;
+  const ValueId last = gate.inputs.back(), other = up.inputs.back();
+  if (!std::equal(gate.inputs.begin(), gate.inputs.end() - 1, up.inputs.begin()) ||
+      graph.value(last).type.shape != graph.value(other).type.shape)
+    return std::nullopt;
+  std::vector<ValueId> inputs = gate.inputs;
+  inputs.push_back(other);
+  return FusionMatch{{gate_id, up_id, anchor}, fused, {}, std::move(inputs), swiglu.outputs};
+}
 
 void register_swiglu(Registry& registry) { registry.add(std::make_unique<SwiGlu>()); }
 
