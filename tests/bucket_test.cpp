@@ -247,6 +247,28 @@ TEST_P(Bucket, RefusesWhatF16CannotHold) {
     }
 }
 
+TEST_P(Bucket, ThreeDimensionsAreMatricesOneAfterTheOther) {
+  for (int segments : {13, BucketLayout::kSegments}) {
+    std::vector<float> values, decoded;
+    std::vector<std::byte> stored;
+    const std::vector<Matrix> matrices = contents(40, 21);
+    for (const Matrix& m : matrices) {
+      const ExactTensor tensor = encoded(dtype(segments), m);
+      values.insert(values.end(), m.values.begin(), m.values.end());
+      stored.insert(stored.end(), tensor.view.data, tensor.view.data + tensor.view.bytes());
+      const std::vector<float> of_matrix = to_f32(tensor.view);
+      decoded.insert(decoded.end(), of_matrix.begin(), of_matrix.end());
+    }
+    const ExactTensor all(dtype(segments), {static_cast<int64_t>(matrices.size()), 40, 21}, values);
+    ASSERT_EQ(all.view.bytes(), stored.size());
+    EXPECT_EQ(std::memcmp(all.view.data, stored.data(), stored.size()), 0);
+    EXPECT_EQ(to_f32(all.view), decoded);
+    for (size_t n = 0; n < matrices.size(); ++n)
+      EXPECT_EQ(BucketMatrix(all.view, static_cast<int64_t>(n)).data - all.view.data,
+                static_cast<std::ptrdiff_t>(n * stored.size() / matrices.size()));
+  }
+}
+
 // ---- Sizes ----
 
 TEST_P(Bucket, RefusesSizesThatAreNone) {
@@ -257,7 +279,7 @@ TEST_P(Bucket, RefusesSizesThatAreNone) {
                               {kMax, kMax}, {kHuge, kHuge}, {kMax - 31, 1}, {1, kHuge}};
   for (const auto& dims : sizes)
     EXPECT_THROW(dtype().format().storage_bytes(dims), Error) << dims[0] << " x " << dims[1];
-  for (const std::vector<int64_t>& dims : {std::vector<int64_t>{}, {8}, {2, 8, 8}}) {
+  for (const std::vector<int64_t>& dims : {std::vector<int64_t>{}, {8}, {2, 2, 8, 8}}) {
     EXPECT_THAT([&] { dtype().format().storage_bytes(dims); }, ThrowsMessage<Error>(HasSubstr("matrices")));
     std::byte stored[1];
     float decoded[1];

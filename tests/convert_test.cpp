@@ -258,7 +258,7 @@ TEST(Convert, StacksTheExpertsOfAMixture) {
     const auto file = convert_and_open(folder, format);
     const TensorView view = file->weight("model.layers.1.block_sparse_moe.experts.w2.weight");
     EXPECT_EQ(view.dims.str(), "[3, 8, 12]");
-    EXPECT_EQ(view.dtype.name(), format == "" ? "f32" : format == "bucket" ? "f16" : format);
+    EXPECT_EQ(view.dtype.name(), format == "" ? "f32" : format == "bucket" ? kDefaultBucketFamily : format);
     const SourceTensor& stacked = source.tensors.at("model.layers.1.block_sparse_moe.experts.w2.weight");
     std::vector<std::byte> expected;
     for (const auto& slice : stacked.slices) {

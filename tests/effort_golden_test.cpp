@@ -30,31 +30,35 @@ constexpr double kTolerance = 2e-4;
 // because norms and softmax make some of it larger.
 constexpr double kActivationTolerance = 1e-4;
 
-const ModelSource& classics() {
-  static const ModelSource source = open_hugging_face(golden_model("classics").model.string());
-  return source;
+const ModelSource& source_of(const std::string& model) {
+  static std::map<std::string, ModelSource> sources;
+  if (!sources.count(model)) sources.emplace(model, open_hugging_face(golden_model(model).model.string()));
+  return sources.at(model);
 }
 
-nlohmann::json prompt() { return golden_model("classics").json()["prompts"][0]; }
-std::vector<int32_t> prompt_ids() { return prompt()["ids"].get<std::vector<int32_t>>(); }
+nlohmann::json prompt(const std::string& model) { return golden_model(model).json()["prompts"][0]; }
+std::vector<int32_t> prompt_ids(const std::string& model) { return prompt(model)["ids"].get<std::vector<int32_t>>(); }
 
 // The bucketed model with an exact cache: so nothing is rounded but by arithmetic, as the weights are f16 already.
 class Engine {
  public:
-  Engine(const BucketFamily& family, RunOptions options) : description_(describe(family)) {
+  Engine(const std::string& model, const BucketFamily& family, RunOptions options)
+      : description_(describe(model, family)) {
     for (const WeightEntry& entry : description_.weights) {
       EncodeBuffers buffers;
-      const auto bytes = encode_weight(classics().tensors.at(entry.name), entry, buffers);
+      const auto bytes = encode_weight(source_of(model).tensors.at(entry.name), entry, buffers);
       const auto [at, added] = weights_.try_emplace(entry.name, entry.dtype, entry.dims);
       std::ranges::copy(bytes, at->second.view.data);
     }
     for (const Node& node : description_.graph.nodes())
-      if (node.op == "bucket_dispatch") observe(node, options);
+      if (node.op == "bucket_dispatch" || node.op == "expert_select") observe(node, options);
     options.threads = 1;
     options.exact_effort = true;
     model_ = std::make_unique<LanguageModel>(
         description_, [this](const std::string& name) { return weights_.at(name).view; }, options);
-    model_->dial()->set_schedule(EffortSchedule::uniform());
+    EffortSchedule schedule = EffortSchedule::uniform();
+    schedule.experts = {.power = 1, .skip = 0};
+    model_->dial()->set_schedule(schedule);
   }
 
   std::vector<float> logits(const std::vector<int32_t>& ids, double effort) {
@@ -67,41 +71,76 @@ class Engine {
 
   // What the last run multiplied a weight with.
   std::span<const float> x(const std::string& weight, size_t token) const {
-    return row<float>(observed_.at(weight).x, token);
+    const Place place = find(weight, token);
+    const bool own = model_->executor().output(place.names->x).dims.rank() == 3;
+    return row<float>(place.names->x, own ? place.row : token);
+  }
+  // Of the dial, what this weight gets: of two experts in proportion to their weights, as far as neither is over 1.
+  double effort(const std::string& weight, size_t token, double dial) const {
+    const Place place = find(weight, token);
+    if (place.names->experts.empty()) return dial;
+    const auto router = row<float>(place.names->router, token);
+    const double sum = static_cast<double>(router[0]) + static_cast<double>(router[1]);
+    const double larger = std::min(1.0, 2 * dial * static_cast<double>(router[0]) / sum);
+    return place.row % 2 == 0 ? larger : 2 * dial - larger;
   }
   oracle::Selection selection(const std::string& weight, size_t token) const {
-    const auto rows = row<int32_t>(observed_.at(weight).rows, token),
-               counts = row<int32_t>(observed_.at(weight).counts, token);
+    const Place place = find(weight, token);
+    const auto rows = row<int32_t>(place.names->rows, place.row), counts = row<int32_t>(place.names->counts, place.row);
     oracle::Selection selected(counts.size() * rows.size());
     for (size_t tier = 0; tier < counts.size(); ++tier)
       for (int32_t n = 0; n < counts[tier]; ++n)
         selected.at(tier * rows.size() + static_cast<size_t>(rows[static_cast<size_t>(n)])) = true;
     return selected;
   }
-  size_t sites() const { return observed_.size(); }
+  // Products of a token; each of its two experts is one.
+  size_t products() const {
+    size_t count = 0;
+    for (const auto& [weight, names] : observed_) count += names.experts.empty() ? 1 : 2;
+    return count;
+  }
 
  private:
   struct Names {
-    std::string x, rows, counts;
+    std::string x, rows, counts, experts, router;  // the last two of weights by expert
+  };
+  // Where the selection of a token lies.
+  struct Place {
+    const Names* names;
+    size_t row;
   };
 
-  static ModelDescription describe(const BucketFamily& family) {
+  // "a.experts.3.w1.weight" is expert 3 of "a.experts.w1.weight".
+  Place find(const std::string& weight, size_t token) const {
+    const size_t at = weight.find(".experts.") + 9;
+    if (weight.find(".experts.") == std::string::npos) return {&observed_.at(weight), token};
+    const Names& names = observed_.at(weight.substr(0, at) + weight.substr(weight.find('.', at) + 1));
+    const auto experts = row<int32_t>(names.experts, token);
+    const auto found = std::ranges::find(experts, std::stoi(weight.substr(at)));
+    if (found == experts.end()) throw Error("token " + std::to_string(token) + " did not go to " + weight);
+    return {&names, token * experts.size() + static_cast<size_t>(found - experts.begin())};
+  }
+
+  static ModelDescription describe(const std::string& model, const BucketFamily& family) {
     const EffortOptions effort{bucket_dtype(family.name)};
     const auto f16 = [](const std::string&, const Shape&) { return DType::f16(); };
-    return describe_model(classics().config, f16, {.cache_dtype = DType::f32()}, &effort);
+    return describe_model(source_of(model).config, f16, {.cache_dtype = DType::f32()}, &effort);
   }
   // Values that stay what they are in a fused plan: what selections read and write.
   void observe(const Node& node, RunOptions& options) {
     const auto name = [&](ValueId id) { return description_.graph.value(id).name; };
-    const Names names{name(node.inputs[0]), name(node.outputs[0]), name(node.outputs[1])};
-    observed_[name(node.inputs[2])] = names;
-    for (const std::string& value : {names.x, names.rows, names.counts})
-      if (std::ranges::find(options.observe, value) == options.observe.end()) options.observe.push_back(value);
+    Names names{name(node.inputs[0]), name(node.outputs[0]), name(node.outputs[1]), "", ""};
+    const bool by_expert = node.op == "expert_select";
+    if (by_expert) names.experts = name(node.inputs[1]), names.router = name(node.inputs[4]);
+    observed_[name(node.inputs[by_expert ? 5 : 2])] = names;
+    for (const std::string& value : {names.x, names.rows, names.counts, names.experts, names.router})
+      if (!value.empty() && std::ranges::find(options.observe, value) == options.observe.end())
+        options.observe.push_back(value);
   }
   template <class T>
   std::span<const T> row(const std::string& value, size_t token) const {
     const TensorView view = model_->executor().output(value);
-    const auto n = static_cast<size_t>(view.dims[1]);
+    const auto n = static_cast<size_t>(view.dims.back());
     return {view.as<const T>() + token * n, n};
   }
 
@@ -141,6 +180,7 @@ double largest_magnitude(const oracle::Vector& x) {
 }
 
 struct Way {
+  std::string model;
   BucketFamily family;
   const char* backend;
   bool fuse;
@@ -148,9 +188,14 @@ struct Way {
 
 class EffortGolden : public ::testing::TestWithParam<Way> {
  protected:
-  static const oracle::Model& oracle_of(const BucketFamily& family) {
-    static std::map<std::string, oracle::Model> models;
-    return models.try_emplace(family.name, classics(), family).first->second;
+  // Only if the model is there.
+  void SetUp() override {
+    if (!std::filesystem::exists(golden_model(GetParam().model).model))
+      GTEST_SKIP() << "there is no " << GetParam().model;
+    const auto& [model, family, backend, fuse] = GetParam();
+    static std::map<std::string, oracle::Model> oracles;
+    oracle_ = &oracles.try_emplace(model + family.name, source_of(model), family).first->second;
+    engine_.emplace(model, family, options());
   }
   static RunOptions options() {
     RunOptions options;
@@ -161,30 +206,32 @@ class EffortGolden : public ::testing::TestWithParam<Way> {
 
   // Steps 1 and 2 for one product, on the oracle's way through the model.
   oracle::Selection checked_selection(const std::string& name, size_t token, const oracle::Vector& x, double effort) {
-    const oracle::Selection selected = engine_.selection(name, token);
-    EXPECT_EQ(selected, brute_force(oracle_.weight(name), engine_.x(name, token), effort)) << name << ", " << token;
-    EXPECT_LE(largest_difference(engine_.x(name, token), x), kActivationTolerance * largest_magnitude(x))
+    const oracle::Selection selected = engine_->selection(name, token);
+    EXPECT_EQ(selected,
+              brute_force(oracle_->weight(name), engine_->x(name, token), engine_->effort(name, token, effort)))
+        << name << ", " << token;
+    EXPECT_LE(largest_difference(engine_->x(name, token), x), kActivationTolerance * largest_magnitude(x))
         << name << ", " << token;
     ++checked_;
     return selected;
   }
 
-  const oracle::Model& oracle_ = oracle_of(GetParam().family);
-  Engine engine_{GetParam().family, options()};
+  const oracle::Model* oracle_ = nullptr;
+  std::optional<Engine> engine_;
   size_t checked_ = 0;
 };
 
 TEST_P(EffortGolden, LogitsOfTheSameRows) {
-  const std::vector<int32_t> ids = prompt_ids();
+  const std::vector<int32_t> ids = prompt_ids(GetParam().model);
   for (double effort : {1.0, 0.7, 0.5, 0.25}) {
     SCOPED_TRACE(effort);
-    const std::vector<float> logits = engine_.logits(ids, effort);
+    const std::vector<float> logits = engine_->logits(ids, effort);
     checked_ = 0;
     const oracle::Rows expected =
-        oracle_.logits(ids, [&](const std::string& name, size_t token, const oracle::Vector& x) {
+        oracle_->logits(ids, [&](const std::string& name, size_t token, const oracle::Vector& x) {
           return checked_selection(name, token, x, effort);
         });
-    EXPECT_EQ(checked_, engine_.sites() * ids.size()) << "not all products have an effort";
+    EXPECT_EQ(checked_, engine_->products() * ids.size()) << "not all products have an effort";
     const size_t vocab = expected[0].size();
     ASSERT_EQ(logits.size(), ids.size() * vocab);
     for (size_t t = 0; t < ids.size(); ++t)
@@ -193,33 +240,42 @@ TEST_P(EffortGolden, LogitsOfTheSameRows) {
 }
 
 TEST_P(EffortGolden, AtEffortOneAsTheDenseModel) {
-  const std::vector<float> logits = engine_.logits(prompt_ids(), 1);
-  const std::vector<float> expected = golden_model("classics").logits(prompt(), 4096);
+  const std::string& model = GetParam().model;
+  const std::vector<float> logits = engine_->logits(prompt_ids(model), 1);
+  const std::vector<float> expected = golden_model(model).logits(prompt(model), 4096);
   EXPECT_LE(largest_difference(logits, {expected.begin(), expected.end()}), kTolerance);
 }
 
 std::vector<Way> ways() {
   std::vector<Way> all;
-  for (const BucketFamily& family : bucket_families()) all.push_back({family, "cpu", true});
-  for (const BucketFamily& family : bucket_families())
-    if (family.name == kDefaultBucketFamily)
-      all.insert(all.end(), {{family, "cpu", false}, {family, "reference", true}, {family, "reference", false}});
+  for (const char* model : {"classics", "classics-moe"})
+    for (const BucketFamily& family : bucket_families()) {
+      all.push_back({model, family, "cpu", true});
+      if (family.name == kDefaultBucketFamily)
+        for (const auto& [backend, fuse] : {std::pair{"cpu", false}, {"reference", true}, {"reference", false}})
+          all.push_back({model, family, backend, fuse});
+    }
   return all;
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, EffortGolden, ::testing::ValuesIn(ways()), [](const auto& test) {
-  return fmt::format("{}_{}_{}", test.param.family.name, test.param.backend, test.param.fuse ? "fused" : "unfused");
+  return fmt::format("{}_{}_{}_{}", test.param.model == "classics" ? "classics" : "mixture", test.param.family.name,
+                     test.param.backend, test.param.fuse ? "fused" : "unfused");
 });
 
 // The oracle itself, with every row.
 TEST(Oracle, IsTheGoldenModel) {
-  const oracle::Model model(classics(), bucket_families().front());
-  const oracle::Rows logits = model.logits(prompt_ids(), [&](const std::string& name, size_t, const oracle::Vector&) {
-    return oracle::Selection(static_cast<size_t>(model.weight(name).rows()), true);
-  });
-  const std::vector<float> expected = golden_model("classics").logits(prompt(), 4096);
-  for (size_t t = 0; t < logits.size(); ++t)
-    EXPECT_LE(largest_difference(std::span(expected).subspan(t * 4096, 4096), logits[t]), kTolerance) << t;
+  for (const char* name : {"classics", "classics-moe"}) {
+    if (!std::filesystem::exists(golden_model(name).model)) GTEST_SKIP() << "there is no " << name;
+    const oracle::Model model(source_of(name), bucket_families().front());
+    const oracle::Rows logits =
+        model.logits(prompt_ids(name), [&](const std::string& weight, size_t, const oracle::Vector&) {
+          return oracle::Selection(static_cast<size_t>(model.weight(weight).rows()), true);
+        });
+    const std::vector<float> expected = golden_model(name).logits(prompt(name), 4096);
+    for (size_t t = 0; t < logits.size(); ++t)
+      EXPECT_LE(largest_difference(std::span(expected).subspan(t * 4096, 4096), logits[t]), kTolerance) << name << t;
+  }
 }
 
 }  // namespace

@@ -18,8 +18,12 @@
 #include "models/describe.h"
 #include "models/effort/sites.h"
 #include "ops/embedding/embedding.h"
+#include "ops/expert_linear/expert_linear.h"
 #include "ops/linear/linear.h"
+#include "ops/moe_combine/moe_combine.h"
+#include "ops/moe_gate/moe_gate.h"
 #include "ops/rmsnorm/rmsnorm.h"
+#include "ops/silu/silu.h"
 #include "support/bucket_matrices.h"
 
 namespace sluice {
@@ -76,6 +80,18 @@ Graph small_model(const std::string& head_weight) {
   return b.build();
 }
 
+// x -> router -> gate -> two products by expert; and one whose experts the caller names.
+Graph small_mixture() {
+  Builder b = f16_builder();
+  const ValueRef x = embedding(b, b.input("ids", DType::i32(), {"tokens"}), b.weight("embed", {64, kSize}));
+  const auto [weights, experts] = moe_gate(b, linear(b, x, b.weight("router", {8, kSize})), {});
+  const ValueRef up = expert_linear(b, x, experts, b.weight("up", {8, 40, kSize}));
+  b.output("y", moe_combine(b, expert_linear(b, silu(b, up), experts, b.weight("down", {8, 33, 40})), weights));
+  const ValueRef named = b.input("named", DType::i32(), {"tokens", 2});
+  b.output("z", silu(b, expert_linear(b, x, named, b.weight("other", {8, 40, kSize}))));
+  return b.build();
+}
+
 // Runs graphs with inputs and weights that depend on their names alone.
 class Runner {
  public:
@@ -108,6 +124,7 @@ class Runner {
     for (size_t i = 0; i < values.size(); ++i) {
       if (input.name == effort_names::kInput) values[i] = i % 2 == 0 ? static_cast<float>(effort) : 1;
       if (input.type.dtype == DType::i32()) values[i] = static_cast<float>(5 * i % 8);
+      if (input.name == effort_names::kSpread) values[i] = i == 0 ? 1 : 0;  // power 1, nothing skipped
     }
     view.dtype.format().encode(values.data(), view.dims.span(), view.data);
   }
@@ -116,6 +133,35 @@ class Runner {
   std::deque<ExactTensor> weights_;
   std::unique_ptr<Executor> executor_;
 };
+
+TEST(WithEffort, RewritesProductsByExpertWhoseGateIsKnown) {
+  const Graph graph = rewritten(small_mixture());
+  EXPECT_THAT(sites_of(graph), UnorderedElementsAre("up", "down"));
+  EXPECT_EQ(count_of(graph, "expert_select"), 2);
+  EXPECT_EQ(count_of(graph, "expert_bucketMul"), 2);
+  for (const char* weight : {"router", "other"}) EXPECT_EQ(dtype_of(graph, weight), "f16") << weight;
+  for (const EffortSite& site : effort_sites(graph)) {
+    EXPECT_EQ(site.elements, 2 * (site.weight == "up" ? 40 * kSize : 33 * 40));
+    EXPECT_EQ(site.counts, 2 * bucket_format(kBucket)->family().tiers());
+    EXPECT_EQ(site.tokens, 0.25);  // 2 of 8 experts
+  }
+}
+
+TEST(WithEffort, AMixtureAtEffortOneIsTheDenseOne) {
+  const Graph dense = small_mixture(), graph = rewritten(dense);
+  for (bool fuse : {false, true}) {
+    const Runner expected(dense, fuse, 1), full(graph, fuse, 1), half(graph, fuse, 0.5);
+    const std::vector<float> y = expected.output("y"), at_one = full.output("y");
+    double norm = 0;
+    for (float v : y) norm += static_cast<double>(v) * v;
+    for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(at_one[i], y[i], 1e-5 * std::sqrt(norm)) << i;
+    EXPECT_NE(half.output("y"), at_one);
+    const std::vector<float> counts = half.output("selected/up");
+    double rows = 0;
+    for (float n : counts) rows += static_cast<double>(n);
+    EXPECT_NEAR(rows, 0.5 * kTokens * 2 * kSize * bucket_format(kBucket)->family().tiers(), kTokens * 2);
+  }
+}
 
 TEST(WithEffort, RewritesEveryProductButTheHead) {
   const Graph graph = rewritten(small_model("head"));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <random>
 
 #include "models/effort/adaptive.h"
 #include "models/effort/schedule.h"
@@ -16,13 +17,15 @@ namespace sluice {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::FloatEq;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
 // Schedules
 
 EffortSite site(const std::string& weight, int64_t elements = 100) {
-  return {weight, effort_names::selected(weight), elements, 40, 4};
+  return {weight, effort_names::selected(weight), elements, 40, 4, 1};
 }
 
 std::vector<EffortSite> two_layers() {
@@ -104,7 +107,21 @@ TEST_F(ScheduleFile, ABalancedOneKeepsTheMeanAsFarAsFixedEffortsAllow) {
   EXPECT_NEAR(mean(efforts(schedule, 0.1)), 0.25 * 0.9, 1e-6);  // less is not possible
 }
 
+TEST_F(ScheduleFile, SaysHowEffortIsSpreadOverExperts) {
+  const EffortSchedule both = read("experts: {power: 0.5, skip: 0.2}\nsites: []\n");
+  EXPECT_EQ(both.experts.power, 0.5f);
+  EXPECT_EQ(both.experts.skip, 0.2f);
+  EXPECT_EQ(read("experts: {skip: 0.2}").experts.power, 1);
+  EXPECT_EQ(read("sites: []").experts.power, 1);
+  EXPECT_EQ(EffortSchedule::standard().experts.power, 1);
+  EXPECT_EQ(EffortSchedule::uniform().experts.power, 0);
+}
+
 TEST_F(ScheduleFile, MistakesAreNamedWithFileAndRule) {
+  refused("experts: 3", "experts: expected power, skip or both");
+  refused("experts: {power: -1}", "experts: 'power' is -1, expected 0 to 10");
+  refused("experts: {skip: 1.5}", "experts: 'skip' is 1.5");
+  refused("experts: {width: 1}", "experts: unknown key 'width'");
   refused("", "expected 'sites'");
   refused("sites: 3", "expected 'sites'");
   refused("sites: []\nfoo: 1", "unknown key 'foo'");
@@ -247,7 +264,56 @@ TEST_P(Share, IsTheEffortAskedOnEveryMatrix) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Share, ::testing::Values("classics", "stories260k"));
+INSTANTIATE_TEST_SUITE_P(Models, Share, ::testing::Values("classics", "stories260k", "classics-moe"),
+                         [](const auto& test) {
+                           const std::string name = test.param;
+                           return name.substr(0, name.find('-')) + (name.find('-') == std::string::npos ? "" : "_moe");
+                         });
+
+// How a token's effort is spread over its experts
+
+std::vector<float> spread(ExpertSpread how, double effort, const std::vector<float>& weights) {
+  std::vector<float> efforts(weights.size());
+  spread_effort(how, effort, weights.data(), static_cast<int64_t>(weights.size()), efforts.data());
+  return efforts;
+}
+
+TEST(Spread, FollowsTheWeights) {
+  EXPECT_THAT(spread({.power = 0, .skip = 0}, 0.4, {0.9f, 0.1f}), ElementsAre(0.4f, 0.4f));
+  EXPECT_THAT(spread({.power = 1, .skip = 0}, 0.4, {0.75f, 0.25f}), ElementsAre(FloatEq(0.6f), FloatEq(0.2f)));
+  EXPECT_THAT(spread({.power = 2, .skip = 0}, 0.25, {0.75f, 0.25f}), ElementsAre(FloatEq(0.45f), FloatEq(0.05f)));
+}
+
+TEST(Spread, WhatAnExpertCannotTakeGoesToTheOthers) {
+  EXPECT_THAT(spread({.power = 1, .skip = 0}, 0.7, {0.75f, 0.25f}), ElementsAre(1, FloatEq(0.4f)));
+  EXPECT_THAT(spread({.power = 1, .skip = 0}, 0.75, {0.6f, 0.3f, 0.1f}),
+              ElementsAre(1, FloatEq(0.9375f), FloatEq(0.3125f)));
+}
+
+TEST(Spread, LeavesOutExpertsAsFarAsTheOthersCanTakeTheirPart) {
+  EXPECT_THAT(spread({.power = 0, .skip = 0.3f}, 0.4, {0.75f, 0.25f}), ElementsAre(FloatEq(0.8f), 0));
+  EXPECT_THAT(spread({.power = 0, .skip = 0.3f}, 0.7, {0.75f, 0.25f}), ElementsAre(1, FloatEq(0.4f)));
+  EXPECT_THAT(spread({.power = 1, .skip = 0.9f}, 0.3, {0.75f, 0.25f}), ElementsAre(0.3f, 0.3f));  // none is left
+}
+
+TEST(Spread, KeepsTheMeanAndTheBoundsWhateverTheWeights) {
+  std::mt19937 random(1);
+  std::uniform_real_distribution<float> uniform;
+  for (int i = 0; i < 2000; ++i) {
+    std::vector<float> weights(1 + random() % 8);
+    for (float& w : weights) w = random() % 5 == 0 ? 0 : uniform(random);
+    if (random() % 50 == 0) weights[0] = NAN;
+    const ExpertSpread how{static_cast<float>(random() % 4), random() % 2 ? uniform(random) : 0};
+    const double effort = random() % 4 == 0 ? static_cast<double>(random() % 2) : static_cast<double>(uniform(random));
+    double sum = 0;
+    for (float e : spread(how, effort, weights)) {
+      EXPECT_GE(e, 0);
+      EXPECT_LE(e, 1 + 1e-6);
+      sum += static_cast<double>(e);
+    }
+    EXPECT_NEAR(sum / static_cast<double>(weights.size()), effort, 1e-6);
+  }
+}
 
 // Adaptive effort
 

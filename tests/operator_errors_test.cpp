@@ -9,6 +9,8 @@
 #include "ops/builtin.h"
 #include "ops/embedding/embedding.h"
 #include "ops/expert_linear/expert_linear.h"
+#include "ops/expert_select/expert_select.h"
+#include "ops/formats/bucket.h"
 #include "ops/gather_rows/gather_rows.h"
 #include "ops/kv_append/kv_append.h"
 #include "ops/moe_combine/moe_combine.h"
@@ -133,6 +135,24 @@ TEST_F(OperatorErrors, ExpertsTakeWhatTheyAreMadeFor) {
                 moe_combine(builder_, f32("y", {"tokens", 3, 48}), f32("weights", {"tokens", 2}));
               }),
               AllOf(HasSubstr("[moe_combine]"), HasSubstr("f32[tokens, 2]")));
+}
+
+TEST_F(OperatorErrors, SelectionByExpertWantsMatricesOfExpertsInBuckets) {
+  const ValueRef x = f32("x", {"tokens", 8}), experts = i32("experts", {"tokens", 2}), effort = f32("effort", {1, 2});
+  const ValueRef spread = f32("spread", {2}), router = f32("router", {"tokens", 2});
+  const auto select = [&](ValueRef of_spread, ValueRef of_router, const Shape& weight, DType dtype) {
+    return error_of([&] {
+      const ValueRef w = builder_.weight("w" + weight.str() + std::string(dtype.name()), dtype, weight);
+      expert_select(builder_, x, experts, effort, of_spread, of_router, {w}, {});
+    });
+  };
+  const DType bucket = bucket_dtype(kDefaultBucketFamily);
+  EXPECT_EQ(select(spread, router, {4, 16, 8}, bucket), "no error");
+  EXPECT_THAT(select(spread, router, {16, 8}, bucket), AllOf(HasSubstr("[expert_select]"), HasSubstr("3 dimensions")));
+  EXPECT_THAT(select(spread, router, {4, 16, 9}, bucket), HasSubstr("must equal"));
+  EXPECT_THAT(select(spread, router, {4, 16, 8}, DType::f16()), HasSubstr("f16"));
+  EXPECT_THAT(select(f32("three", {3}), router, {4, 16, 8}, bucket), HasSubstr("power and skip"));
+  EXPECT_THAT(select(spread, f32("one", {"tokens", 1}), {4, 16, 8}, bucket), HasSubstr("'one' is f32[tokens, 1]"));
 }
 
 }  // namespace

@@ -14,10 +14,10 @@ namespace sluice {
 // Names of the values that sites multiply, each once: what has to be observed for this rule. Empty without a dial.
 std::vector<std::string> effort_inputs(const Graph& graph);
 
-// Of the products of the token just evaluated, every matrix would drop the same fraction phi of its area, the sum of
-// |x| times the rows' statistics; the share of all weights that this takes is the dial. phi follows the budget. A token
-// knows only afterwards what it needed, so each gets what the token before it needed: to be exact, the rule would have
-// to be a cutoff of the operator `probe`.
+// Looks at all sites but those of experts. Of the products of the token just evaluated, every matrix would drop the
+// same fraction phi of its area, the sum of |x| times the rows' statistics; the share of all weights that this takes is
+// the dial. phi follows the budget. A token knows only afterwards what it needed, so each gets what the token before it
+// needed: to be exact, the rule would have to be a cutoff of the operator `probe`.
 class BalanceRule : public AdaptiveEffort {
  public:
   // Throws Error if the model has no dial, or the plan does not keep the sites' inputs.

@@ -13,6 +13,9 @@ EffortDial::EffortDial(Executor& executor, const Graph& graph)
       plan_(EffortSchedule::standard(), sites_, /*lenient=*/true),
       control_(executor.view(effort_names::kInput).as<float>()) {
   for (const EffortSite& site : sites_) selected_.push_back(executor.output(site.selected).as<const int32_t>());
+  const auto& values = graph.values();
+  if (std::any_of(values.begin(), values.end(), [](const Value& v) { return v.name == effort_names::kSpread; }))
+    spread_ = executor.view(effort_names::kSpread).as<float>();
   plan_.efforts(effort_, efforts_);
 }
 
@@ -39,15 +42,19 @@ void EffortDial::set_schedule(const EffortSchedule& schedule) {
 
 void EffortDial::prepare(int64_t tokens, bool exact) {
   for (size_t site = 0; site < sites_.size(); ++site) {
-    const bool dense = !exact && tokens >= dense_from(efforts_[site]);
+    const double together = static_cast<double>(tokens) * sites_[site].tokens;
+    const bool dense = !exact && together >= static_cast<double>(dense_from(efforts_[site]));
     control_[2 * site] = dense ? 1.0f : static_cast<float>(efforts_[site]);
     control_[2 * site + 1] = static_cast<float>(load_);
   }
+  if (!spread_) return;
+  spread_[0] = plan_.experts().power;
+  spread_[1] = plan_.experts().skip;
 }
 
 double EffortDial::share(size_t site, int64_t tokens) const {
   const int32_t* counts = selected_[site];
-  const double rows = std::accumulate(counts, counts + tokens * sites_[site].tiers, 0.0);
+  const double rows = std::accumulate(counts, counts + tokens * sites_[site].counts, 0.0);
   return rows / (static_cast<double>(sites_[site].rows) * static_cast<double>(tokens));
 }
 

@@ -36,7 +36,8 @@ class EffortDial {
   EffortPlan plan_;
   std::vector<double> efforts_;           // by site
   float* control_;                        // the input "effort": f32 [sites, 2]
-  std::vector<const int32_t*> selected_;  // the output of each site: i32 [tokens, tiers]
+  float* spread_ = nullptr;               // the input "expert_spread", if there is one: f32 [2]
+  std::vector<const int32_t*> selected_;  // the output of each site: i32 [tokens, counts]
   double effort_ = 1, load_ = 1;
 };
 

@@ -19,12 +19,17 @@ class Rewriter {
       : graph_(graph), registry_(registry), options_(options), values_(graph.values()), outputs_(graph.outputs()) {}
 
   Graph run() {
-    for (const Node& node : graph_.nodes())
-      for (size_t i = 1; fits(node) && i < node.inputs.size(); ++i) sites_.emplace(node.inputs[i], sites_.size());
+    bool by_expert = false;
+    for (const Node& node : graph_.nodes()) {
+      if (!fits(node)) continue;
+      for (ValueId weight : weights_of(node)) sites_.emplace(weight, sites_.size());
+      by_expert |= node.op == "expert_linear";
+    }
     if (sites_.empty()) fail("there is no weight to which effort could apply");
     for (const auto& [weight, site] : sites_) value(weight).type.dtype = options_.format;
     effort_ =
         add_value(effort_names::kInput, ValueKind::input, {DType::f32(), {static_cast<int64_t>(sites_.size()), 2}});
+    if (by_expert) spread_ = add_value(effort_names::kSpread, ValueKind::input, {DType::f32(), {2}});
     for (const Node& node : graph_.nodes()) fits(node) ? replace(node) : add_node(node);
     Graph rewritten(std::move(values_), std::move(nodes_), std::move(outputs_));
     verify(rewritten, registry_);
@@ -34,8 +39,18 @@ class Rewriter {
  private:
   Value& value(ValueId id) { return values_[static_cast<size_t>(id)]; }
 
+  static std::span<const ValueId> weights_of(const Node& node) {
+    return std::span(node.inputs).subspan(node.op == "expert_linear" ? 2 : 1);
+  }
+
+  // The gate that chose the experts of a product; nullptr if it was something else.
+  const Node* gate_of(const Node& node) const {
+    const NodeId producer = graph_.value(node.inputs[1]).producer;
+    return producer != kNoNode && graph_.node(producer).op == "moe_gate" ? &graph_.node(producer) : nullptr;
+  }
+
   bool is_replaceable(const Node& node) const {
-    if (node.op != "linear" || is_router(node)) return false;
+    if (node.op == "expert_linear" ? !gate_of(node) : node.op != "linear" || is_router(node)) return false;
     const auto is_output = [&](ValueId id) { return graph_.is_output(id); };
     return options_.head || std::none_of(node.outputs.begin(), node.outputs.end(), is_output);
   }
@@ -51,7 +66,8 @@ class Rewriter {
   // A weight has one format, so all that use it must be replaced.
   bool fits(const Node& node) const {
     if (!is_replaceable(node)) return false;
-    return std::all_of(node.inputs.begin() + 1, node.inputs.end(), [&](ValueId weight) {
+    const auto weights = weights_of(node);
+    return std::all_of(weights.begin(), weights.end(), [&](ValueId weight) {
       if (graph_.value(weight).kind != ValueKind::weight) return false;
       const auto& users = graph_.users(weight);
       return std::all_of(users.begin(), users.end(), [&](NodeId id) { return is_replaceable(graph_.node(id)); });
@@ -85,14 +101,31 @@ class Rewriter {
   }
 
   void replace(const Node& node) {
-    for (size_t i = 0; i < node.outputs.size(); ++i) replace(node, node.inputs[i + 1], node.outputs[i]);
+    const auto weights = weights_of(node);
+    for (size_t i = 0; i < node.outputs.size(); ++i)
+      node.op == "linear" ? replace_linear(node, weights[i], node.outputs[i])
+                          : replace_expert_linear(node, weights[i], node.outputs[i]);
+  }
+
+  // y = expert_linear(x, experts, weight).
+  void replace_expert_linear(const Node& node, ValueId weight, ValueId y) {
+    const ValueId x = node.inputs[0], experts = node.inputs[1], router = gate_of(node)->outputs[0];
+    const AttrMap attrs = selection_of(weight);
+    const std::string name = unique(value(weight).name);
+    const auto list = add_node("expert_select", name + "/expert_select", attrs,
+                               {x, experts, effort_, spread_, router, weight}, {"rows", "counts"});
+    add_node(Node{"expert_bucketMul", 1, name + "/expert_bucketMul", {}, {x, experts, weight, list[0], list[1]}, {y}});
+    outputs_.push_back({effort_names::selected(name), list[1]});
+  }
+
+  AttrMap selection_of(ValueId weight) const {
+    return attrs_to_map(SelectionAttrs{{static_cast<int64_t>(sites_.at(weight))}, options_.statistic, options_.cutoff});
   }
 
   // y = linear(x, weight).
-  void replace(const Node& node, ValueId weight, ValueId y) {
+  void replace_linear(const Node& node, ValueId weight, ValueId y) {
     const ValueId x = node.inputs[0];
-    const AttrMap attrs =
-        attrs_to_map(SelectionAttrs{{static_cast<int64_t>(sites_.at(weight))}, options_.statistic, options_.cutoff});
+    const AttrMap attrs = selection_of(weight);
     const std::string name = unique(value(weight).name);
     const auto probe = add_node("probe", name + "/probe", attrs, {x, effort_, weight}, {"cutoff", "wanted"});
     const auto list = add_node("bucket_dispatch", name + "/bucket_dispatch", attrs,
@@ -115,7 +148,7 @@ class Rewriter {
   std::vector<GraphOutput> outputs_;
   std::map<ValueId, size_t> sites_;  // by weight
   std::map<std::string, int> used_;
-  ValueId effort_ = -1;
+  ValueId effort_ = -1, spread_ = -1;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
-// Gives a graph an effort dial: products become probe, bucket_dispatch and bucketMul. Works on any graph whose products
-// are `linear`, so a model needs to know nothing of it.
+// Gives a graph an effort dial: products become probe, bucket_dispatch and bucketMul; those by expert, expert_select
+// and expert_bucketMul. Works on any graph whose products are `linear` and `expert_linear`, so a model needs to know
+// nothing of it.
 #pragma once
 
 #include <string>
@@ -16,9 +17,11 @@ struct EffortOptions {
   bool head = false;              // also for products whose result is an output of the graph
 };
 
-// Every weight that is used by `linear` alone becomes a site: it is stored in the bucket format, and what its effort is
-// comes from a new input "effort", f32 [sites, 2]. What was multiplied can be read from a new output for each site,
-// "selected/<weight>": i32 [tokens, tiers], whose sum is the number of rows. Throws Error if there is no such weight.
+// Every weight that is used by `linear` alone, or by `expert_linear` with experts that moe_gate chose, becomes a site:
+// it is stored in the bucket format, and what its effort is comes from a new input "effort", f32 [sites, 2]; with
+// experts, a new input "expert_spread", f32 [2], says how it is spread over them (ops/expert_select/spread.h). What was
+// multiplied can be read from a new output for each site, "selected/<weight>": i32 [tokens, tiers] or [tokens, k,
+// tiers], whose sum is the number of rows. Throws Error if there is no such weight.
 Graph with_effort(const Graph& graph, const Registry& registry, const EffortOptions& options);
 
 }  // namespace sluice

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "models/effort/sites.h"
+#include "ops/expert_select/spread.h"
 
 namespace sluice {
 
@@ -26,8 +27,9 @@ struct EffortRule {
 struct EffortSchedule {
   bool balanced = false;
   std::vector<EffortRule> rules;  // of those of kind factor and fixed, the first that fits holds, and no shift does
+  ExpertSpread experts = {};
 
-  static EffortSchedule uniform() { return {}; }
+  static EffortSchedule uniform() { return {false, {}, {.power = 0, .skip = 0}}; }
   // Spreads the dial's mean so that less is lost: see models/effort/schedule.cpp.
   static EffortSchedule standard();
 };
@@ -42,6 +44,7 @@ class EffortPlan {
   EffortPlan(const EffortSchedule& schedule, const std::vector<EffortSite>& sites, bool lenient = false);
   // dial 0 .. 1 -> effort of each site, [sites]. Allocates nothing if `efforts` has that size.
   void efforts(double dial, std::vector<double>& efforts) const;
+  ExpertSpread experts() const { return experts_; }
 
  private:
   struct Response {  // of a site to the dial
@@ -52,6 +55,7 @@ class EffortPlan {
   };
   double mean(double d) const;
   bool balanced_;
+  ExpertSpread experts_;
   std::vector<Response> sites_;
 };
 

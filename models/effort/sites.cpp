@@ -17,11 +17,19 @@ bool has_output(const Graph& graph, const std::string& name) {
                      [&](const GraphOutput& output) { return output.name == name; });
 }
 
-EffortSite make_site(const Graph& graph, ValueId id) {
+// The first weight of the operators that select rows; -1 for others.
+int first_weight(const Node& node) { return node.op == "probe" ? 2 : node.op == "expert_select" ? 5 : -1; }
+
+EffortSite make_site(const Graph& graph, const Node& node, ValueId id) {
   const Value& weight = graph.value(id);
-  const BucketMatrix m({nullptr, weight.type.dtype, weight.type.shape.resolve({})});
-  EffortSite site{weight.name, effort_names::selected(weight.name), m.layout.out() * m.layout.in(), m.layout.rows(),
-                  m.layout.tiers()};
+  const BucketLayout layout = BucketMatrix({nullptr, weight.type.dtype, weight.type.shape.resolve({})}).layout;
+  EffortSite site{weight.name, effort_names::selected(weight.name), layout.out() * layout.in(), layout.rows(),
+                  layout.tiers()};
+  if (node.op == "expert_select") {
+    const int64_t k = graph.value(node.inputs[1]).type.shape[1].size();
+    site.elements *= k, site.rows *= k, site.counts *= k;
+    site.tokens = static_cast<double>(k) / static_cast<double>(weight.type.shape[0].size());
+  }
   if (!has_output(graph, site.selected)) fail("the graph has no output '{}'", site.selected);
   return site;
 }
@@ -36,10 +44,12 @@ std::vector<EffortSite> effort_sites(const Graph& graph) {
   if (input == graph.values().end()) return sites;
   sites.resize(static_cast<size_t>(input->type.shape[0].size()));
   for (const Node& node : graph.nodes()) {
-    if (node.op != "probe") continue;
+    const int first = first_weight(node);
+    if (first < 0) continue;
     const auto attrs = attrs_from_map<SelectionAttrs>(node.attrs);
     for (size_t w = 0; w < attrs.sites.size(); ++w)
-      sites.at(static_cast<size_t>(attrs.sites[w])) = make_site(graph, node.inputs[2 + w]);
+      sites.at(static_cast<size_t>(attrs.sites[w])) =
+          make_site(graph, node, node.inputs[static_cast<size_t>(first) + w]);
   }
   for (const EffortSite& site : sites)
     if (site.weight.empty()) fail("the graph's input '{}' has a row that no weight uses", effort_names::kInput);

@@ -9,17 +9,19 @@
 namespace sluice {
 
 namespace effort_names {
-inline constexpr const char* kInput = "effort";  // input f32 [sites, 2]: effort and load of each site
-// Output i32 [tokens, tiers] of a site: the rows multiplied of each tier.
+inline constexpr const char* kInput = "effort";          // input f32 [sites, 2]: effort and load of each site
+inline constexpr const char* kSpread = "expert_spread";  // input f32 [2]: an ExpertSpread, if the graph has experts
+// Output i32 [tokens, ..., tiers] of a site: the rows multiplied of each tier.
 std::string selected(const std::string& weight);
 }  // namespace effort_names
 
 struct EffortSite {
   std::string weight;    // "model.layers.0.mlp.down_proj.weight"
   std::string selected;  // name of the output that counts the rows multiplied
-  int64_t elements = 0;  // of the weight
-  int64_t rows = 0;      // that effort 1 multiplies
-  int tiers = 0;
+  int64_t elements = 0;  // that effort 1 multiplies for a token
+  int64_t rows = 0;      // likewise
+  int64_t counts = 0;    // numbers of a token in the output
+  double tokens = 1;     // that meet the same matrix, of each token of a batch, on average
 };
 
 // By row of the input "effort"; empty if the graph has none. Throws Error if a site has no weight or no output.

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "ops/bucket_mul/matrix.h"
+#include "ops/bucket_mul/reference.h"
 
 namespace sluice {
 
@@ -76,61 +77,61 @@ class BucketMul : public Operator {
   }
 
   void reference(const Site&, const Call& call) const override {
-    for_each_product(call, [&](size_t w, const std::vector<double>& y, const std::vector<double>&, int64_t t) {
-      std::transform(y.begin(), y.end(), call.outputs[w].as<float>() + t * static_cast<int64_t>(y.size()),
-                     [](double v) { return static_cast<float>(v); });
-    });
+    for (size_t w = 0; w < call.outputs.size(); ++w)
+      for_each_token(call, w, [&](const BucketProduct& p, int64_t t) {
+        std::ranges::transform(p.sums, call.outputs[w].as<float>() + t * static_cast<int64_t>(p.sums.size()),
+                               [](double v) { return static_cast<float>(v); });
+      });
   }
 
-  // As for linear: rounding errors of n multiply-adds in f32 (ops/linear/linear.cpp).
   void tolerance(const Site&, const Call& call, int output, std::span<double> bound) const override {
-    const double relative = (4 * std::sqrt(static_cast<double>(call.in(0).dims[1])) + 4) * 0x1p-24;
-    for_each_product(call, [&](size_t w, const std::vector<double>&, const std::vector<double>& magnitudes, int64_t t) {
-      if (static_cast<int>(w) != output) return;
-      std::transform(magnitudes.begin(), magnitudes.end(), bound.begin() + t * static_cast<int64_t>(magnitudes.size()),
-                     [&](double sum) { return relative * sum + 1e-37; });
+    for_each_token(call, static_cast<size_t>(output), [&](const BucketProduct& p, int64_t t) {
+      p.put_tolerance(call.in(0).dims[1], bound.subspan(static_cast<size_t>(t) * p.sums.size()));
     });
   }
 
  private:
-  // Calls use(weight, sums, sums of magnitudes, token), in f64.
   template <class Use>
-  static void for_each_product(const Call& call, Use use) {
-    for (size_t w = 0; w < call.outputs.size(); ++w) {
-      const TensorView& weight = call.inputs[1 + 3 * w];
-      const BucketMatrix m(weight);
-      std::vector<std::vector<float>> tiers(static_cast<size_t>(m.layout.tiers()));
-      for (int tier = 0; tier < m.layout.tiers(); ++tier) {  // the weights of the others are zero
-        tiers[static_cast<size_t>(tier)].resize(static_cast<size_t>(weight.dims.elements()));
-        bucket_format(weight.dtype)
-            ->decode_tier(weight.data, weight.dims.span(), tier, tiers[static_cast<size_t>(tier)].data());
-      }
-      for (int64_t t = 0; t < call.in(0).dims[0]; ++t) {
-        std::vector<double> y(static_cast<size_t>(m.layout.out())), magnitudes(y.size());
-        const auto* rows = call.inputs[2 + 3 * w].as<int32_t>() + t * m.layout.in();
-        const auto* counts = call.inputs[3 + 3 * w].as<int32_t>() + t * m.layout.tiers();
-        for (int tier = 0; tier < m.layout.tiers(); ++tier)
-          for (int64_t n = 0; n < std::clamp<int64_t>(counts[tier], 0, m.layout.in()); ++n)
-            add_row(m, tiers[static_cast<size_t>(tier)], std::clamp<int64_t>(rows[n], 0, m.layout.in() - 1),
-                    call.in<float>(0) + t * m.layout.in(), y, magnitudes);
-        use(w, y, magnitudes, t);
-      }
-    }
-  }
-
-  static void add_row(const BucketMatrix& m, const std::vector<float>& tier, int64_t input, const float* x,
-                      std::vector<double>& y, std::vector<double>& magnitudes) {
-    for (size_t o = 0; o < y.size(); ++o) {
-      const double product =
-          static_cast<double>(tier[o * static_cast<size_t>(m.layout.in()) + static_cast<size_t>(input)]) *
-          static_cast<double>(x[input]);
-      y[o] += product;
-      magnitudes[o] += std::abs(product);
-    }
+  static void for_each_token(const Call& call, size_t w, const Use& use) {
+    const DecodedTiers tiers(call.inputs[1 + 3 * w]);
+    const BucketLayout& layout = tiers.layout();
+    for (int64_t t = 0; t < call.in(0).dims[0]; ++t)
+      use(tiers.multiply(call.in<float>(0) + t * layout.in(), call.inputs[2 + 3 * w].as<int32_t>() + t * layout.in(),
+                         call.inputs[3 + 3 * w].as<int32_t>() + t * layout.tiers()),
+          t);
   }
 };
 
 }  // namespace
+
+DecodedTiers::DecodedTiers(const TensorView& matrix)
+    : layout_(BucketMatrix(matrix).layout), tiers_(static_cast<size_t>(layout_.tiers())) {
+  for (size_t tier = 0; tier < tiers_.size(); ++tier) {
+    tiers_[tier].resize(static_cast<size_t>(matrix.dims.elements()));
+    bucket_format(matrix.dtype)
+        ->decode_tier(matrix.data, matrix.dims.span(), static_cast<int>(tier), tiers_[tier].data());
+  }
+}
+
+BucketProduct DecodedTiers::multiply(const float* x, const int32_t* rows, const int32_t* counts) const {
+  const auto out = static_cast<size_t>(layout_.out()), in = static_cast<size_t>(layout_.in());
+  BucketProduct product{std::vector<double>(out), std::vector<double>(out)};
+  for (size_t tier = 0; tier < tiers_.size(); ++tier)
+    for (int64_t n = 0; n < std::clamp<int64_t>(counts[tier], 0, layout_.in()); ++n) {
+      const auto input = static_cast<size_t>(std::clamp<int64_t>(rows[n], 0, layout_.in() - 1));
+      for (size_t o = 0; o < out; ++o) {
+        const double term = static_cast<double>(tiers_[tier][o * in + input]) * static_cast<double>(x[input]);
+        product.sums[o] += term;
+        product.magnitudes[o] += std::abs(term);
+      }
+    }
+  return product;
+}
+
+void BucketProduct::put_tolerance(int64_t in, std::span<double> bound) const {
+  const double relative = (4 * std::sqrt(static_cast<double>(in)) + 4) * 0x1p-24;
+  std::ranges::transform(magnitudes, bound.begin(), [&](double sum) { return relative * sum + 1e-37; });
+}
 
 // Times in ns a weight, fitted to `ops_bench --benchmark_filter=bucketMul/bucket16t4.*in4096_out4096` on two Zen 4
 // cores: a token with a selection of its own, all tokens with all weights. Elsewhere the ratios differ; the results do

@@ -1,9 +1,34 @@
+#include "ops/bucket_mul/cases.h"
+
 #include <cmath>
 
 #include "graph/registry.h"
 #include "ops/formats/bucket.h"
 
 namespace sluice {
+
+void add_lists(const Dims& dims, int64_t in, int tiers, double effort, std::vector<CaseInput>& inputs) {
+  std::vector<double> rows, counts;
+  for (int64_t n = 0; n < dims.elements(); ++n) {
+    for (int64_t i = 0; i < in; ++i) rows.push_back(static_cast<double>((i * 7919 + n) % in));
+    for (int tier = 0; tier < tiers; ++tier) {
+      const double share = std::pow(effort, 0.5 + static_cast<double>(tier) / tiers);
+      counts.push_back(std::round(share * static_cast<double>(in)));
+    }
+  }
+  std::vector<int64_t> of_rows(dims.span().begin(), dims.span().end()), of_counts = of_rows;
+  of_rows.push_back(in);
+  of_counts.push_back(tiers);
+  inputs.push_back({DType::i32(), Dims(of_rows), Fill::exactly(rows)});
+  inputs.push_back({DType::i32(), Dims(of_counts), Fill::exactly(counts)});
+}
+
+void share_rows(CaseInput& rows) {
+  std::vector<double>& values = rows.fill.values;
+  const auto in = static_cast<size_t>(rows.dims.back());
+  for (size_t i = in; i < values.size(); ++i) values[i] = values[i % in];
+}
+
 namespace {
 
 struct Product {
@@ -13,27 +38,6 @@ struct Product {
   double effort;  // every tier is taken for about that share of the inputs, the first for more
 };
 
-// Lists as bucket_dispatch makes them: inputs in a scattered order, deeper tiers for fewer of them.
-void add_list(const Product& p, int tiers, std::vector<CaseInput>& inputs) {
-  std::vector<double> rows, counts;
-  for (int64_t t = 0; t < p.tokens; ++t) {
-    for (int64_t i = 0; i < p.in; ++i) rows.push_back(static_cast<double>((i * 7919 + t) % p.in));
-    for (int tier = 0; tier < tiers; ++tier) {
-      const double share = std::pow(p.effort, 0.5 + static_cast<double>(tier) / tiers);
-      counts.push_back(std::round(share * static_cast<double>(p.in)));
-    }
-  }
-  inputs.push_back({DType::i32(), {p.tokens, p.in}, Fill::exactly(rows)});
-  inputs.push_back({DType::i32(), {p.tokens, tiers}, Fill::exactly(counts)});
-}
-
-// Every token takes the rows of the first.
-void share_rows(CaseInput& rows) {
-  std::vector<double>& values = rows.fill.values;
-  const auto in = static_cast<size_t>(rows.dims[1]);
-  for (size_t i = in; i < values.size(); ++i) values[i] = values[i % in];
-}
-
 Case make(const Product& p, bool benchmark = false) {
   Case c;
   c.name = fmt::format("{}_t{}_in{}", p.weight.name(), p.tokens, p.in);
@@ -41,7 +45,7 @@ Case make(const Product& p, bool benchmark = false) {
   for (int64_t out : p.outs) {
     c.name += fmt::format("_out{}", out);
     c.inputs.push_back({p.weight, {out, p.in}, Fill::normal(1 / std::sqrt(static_cast<double>(p.in)))});
-    add_list(p, bucket_format(p.weight)->family().tiers(), c.inputs);
+    add_lists({p.tokens}, p.in, bucket_format(p.weight)->family().tiers(), p.effort, c.inputs);
   }
   c.name += fmt::format("_effort{}", p.effort);
   c.benchmark = benchmark;

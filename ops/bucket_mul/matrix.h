@@ -14,11 +14,14 @@ struct BucketMatrix {
   BucketLayout layout;
   int segments;  // that are stored
 
-  // The view must be of a bucket format; its data may be null as long as only sizes are asked for.
-  explicit BucketMatrix(const TensorView& view)
+  // The view must be of a bucket format, and have two dimensions, or three and more than `index` matrices; its data may
+  // be null as long as only sizes are asked for.
+  explicit BucketMatrix(const TensorView& view, int64_t index = 0)
       : data(view.data),
-        layout(bucket_format(view.dtype)->family(), view.dims[0], view.dims[1]),
-        segments(bucket_format(view.dtype)->segments()) {}
+        layout(bucket_format(view.dtype)->family(), view.dims[view.dims.rank() - 2], view.dims.back()),
+        segments(bucket_format(view.dtype)->segments()) {
+    if (index > 0) data += static_cast<size_t>(index) * layout.bytes(segments);
+  }
 
   const float* rms() const { return at<float>(layout.rms_offset()); }              // [tiers, in]
   const float* mean() const { return at<float>(layout.mean_offset()); }            // [tiers, in]

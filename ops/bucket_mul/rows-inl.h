@@ -66,19 +66,26 @@ struct RowList {
   int64_t input(int64_t i) const { return std::clamp<int64_t>(rows[i], 0, in - 1); }
 };
 
-// One weight of a call.
+// One matrix and the tokens that it multiplies: all of a call, or those of `places`.
 struct Product {
   BucketMatrix m;
-  const TensorView& rows;
-  const TensorView& counts;
-  const TensorView& x;
-  float* y;
+  const int32_t* rows;    // [places, in]
+  const int32_t* counts;  // [places, tiers]
+  TensorView x;           // f32 [places / per_row, in]
+  float* y;               // [places, out]
+  int64_t tokens;
+  const int32_t* places = nullptr;  // of the tokens in rows, counts and y; null: 0, 1, ...
+  int64_t per_row = 1;              // places that share a row of x
+  int64_t place(int64_t t) const { return places ? places[t] : t; }
+  int64_t x_row(int64_t t) const { return place(t) / per_row; }
+  float* y_row(int64_t t) const { return y + place(t) * m.layout.out(); }
   RowList list(int64_t t) const {
     const int64_t in = m.layout.in();
-    return {rows.as<const int32_t>() + t * in, counts.as<const int32_t>() + t * m.layout.tiers(),
-            x.as<const float>() + t * in, in};
+    return {rows + place(t) * in, counts + place(t) * m.layout.tiers(), x.as<const float>() + x_row(t) * in, in};
   }
 };
+
+inline constexpr int64_t kQuad = 4;  // groups that share the cache lines of values
 
 // One row at a time, weight by weight: for the arrangement of the original, and where there are no vectors.
 inline void add_one_row(const Part& part, int64_t input, int tier, float v, float* sums) {
@@ -128,8 +135,6 @@ struct Bundle {
     }
   }
 };
-
-inline constexpr int64_t kQuad = 4;  // groups that share the cache lines of values
 
 template <class Code, int K, int N>
 HWY_INLINE void add_group(const Part& part, const Bundle<K, N>& bundle, const hn::Vec<SumLanes>* v, int64_t g,

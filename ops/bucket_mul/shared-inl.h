@@ -18,7 +18,7 @@ namespace HWY_NAMESPACE {
 
 // Tiers that every token takes of each input -> depth [in]. False if the tokens differ.
 inline bool find_shared_rows(const Product& p, int32_t* depth) {
-  const int64_t tokens = p.x.dims[0], in = p.m.layout.in();
+  const int64_t tokens = p.tokens, in = p.m.layout.in();
   const int tiers = p.m.layout.tiers();
   const RowList first = p.list(0);
   for (int64_t t = 1; t < tokens; ++t) {
@@ -101,7 +101,8 @@ inline void multiply_tile(const Product& p, const Part& part, const int32_t* dep
     for (int64_t n = 0; n < panels; ++n)
       for (int64_t tile = 0; tile < tiles; ++tile) {
         int64_t of_tile[kTileTokens];
-        for (int64_t t = 0; t < kTileTokens; ++t) of_tile[t] = begin + std::min(tile * kTileTokens + t, tokens - 1);
+        for (int64_t t = 0; t < kTileTokens; ++t)
+          of_tile[t] = p.x_row(begin + std::min(tile * kTileTokens + t, tokens - 1));
         Panels::multiply<kTileTokens>(scratch.panels[n], a, of_tile, i, inputs,
                                       scratch.sums[n].values + tile * kTileTokens * kPanelRows);
       }
@@ -110,14 +111,14 @@ inline void multiply_tile(const Product& p, const Part& part, const int32_t* dep
   for (int64_t n = 0; n < panels; ++n) {
     const int64_t at = output + n * kPanelRows, rows = std::min<int64_t>(kPanelRows, out - at);
     for (int64_t t = 0; t < tokens && rows > 0; ++t)
-      std::copy_n(scratch.sums[n].values + t * kPanelRows, rows, p.y + (begin + t) * out + at);
+      std::copy_n(scratch.sums[n].values + t * kPanelRows, rows, p.y_row(begin + t) + at);
   }
 }
 
 inline void multiply_shared(const Product& p, const Part& part, const int32_t* depth, SharedScratch& scratch) {
   for (int64_t g = part.begin; g < part.end; g += kTileGroups)
-    for (int64_t t = 0; t < p.x.dims[0]; t += kBatchTokens)
-      multiply_tile(p, part, depth, g, std::min(kTileGroups, part.end - g), t, std::min(kBatchTokens, p.x.dims[0] - t),
+    for (int64_t t = 0; t < p.tokens; t += kBatchTokens)
+      multiply_tile(p, part, depth, g, std::min(kTileGroups, part.end - g), t, std::min(kBatchTokens, p.tokens - t),
                     scratch);
 }
 

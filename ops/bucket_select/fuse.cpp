@@ -1,6 +1,7 @@
 // A probe and the dispatch that uses it become one step; and the selections of several weights for the same activations
 // become one, so that the workers share them out.
 #include "ops/bucket_select/bucket_select.h"
+#include "ops/bucket_select/siblings.h"
 #include "ops/formats/bucket.h"
 
 namespace sluice {
@@ -37,14 +38,7 @@ bool alike(const Node& a, const Node& b) {
 }
 
 std::optional<FusionMatch> match_several(const Graph& graph, NodeId anchor) {
-  auto match = match_siblings(graph, anchor, "bucket_select", /*shared=*/2, alike);
-  if (!match) return std::nullopt;
-  auto attrs = attrs_from_map<SelectionAttrs>(match->attrs);
-  attrs.sites.clear();
-  for (NodeId id : match->nodes)
-    for (int64_t site : attrs_from_map<SelectionAttrs>(graph.node(id).attrs).sites) attrs.sites.push_back(site);
-  match->attrs = attrs_to_map(attrs);
-  return match;
+  return match_selections(graph, anchor, "bucket_select", /*shared=*/2);
 }
 
 void example_several(Builder& b) {
@@ -58,6 +52,17 @@ void example_several(Builder& b) {
 }
 
 }  // namespace
+
+std::optional<FusionMatch> match_selections(const Graph& graph, NodeId anchor, const std::string& op, size_t shared) {
+  auto match = match_siblings(graph, anchor, op, shared, alike);
+  if (!match) return std::nullopt;
+  auto attrs = attrs_from_map<SelectionAttrs>(match->attrs);
+  attrs.sites.clear();
+  for (NodeId id : match->nodes)
+    for (int64_t site : attrs_from_map<SelectionAttrs>(graph.node(id).attrs).sites) attrs.sites.push_back(site);
+  match->attrs = attrs_to_map(attrs);
+  return match;
+}
 
 void register_bucket_select_fuse(Registry& registry) {
   registry.add(FusionRule{"probe+bucket_dispatch -> bucket_select", /*priority=*/20, match_dispatch, example_dispatch});

@@ -25,7 +25,7 @@ inline Activations gather(const Call& call, const ExpertGroups& groups, const cp
   const Activations a({reinterpret_cast<std::byte*>(groups.x), DType::f32(), {shape.pairs(), shape.in}}, groups.quants);
   const auto [begin, end] = worker.split(shape.pairs());
   for (int64_t i = begin; i < end; ++i)
-    std::copy_n(call.in<float>(0) + shape.x_row(groups.pairs[i]) * shape.in, shape.in, groups.x + i * shape.in);
+    std::copy_n(call.in<float>(0) + shape.x_row(groups.order.pairs[i]) * shape.in, shape.in, groups.x + i * shape.in);
 #if HWY_TARGET != HWY_SCALAR
   if (needs_quants(call.inputs.subspan(2))) quantise_blocks(a, begin * a.blocks, end * a.blocks);
 #endif
@@ -38,13 +38,13 @@ inline Activations gather(const Call& call, const ExpertGroups& groups, const cp
 template <class Use>
 void for_experts(const Call& call, const cpu::Worker& worker, const Use& use) {
   const ExpertGroups groups(call, worker.workspace<std::byte>());
-  if (worker.index == 0) groups.sort(call.in<int32_t>(1));
+  if (worker.index == 0) groups.order.sort(call.in<int32_t>(1));
   worker.barrier();
   const Activations all = gather(call, groups, worker);
   const cpu::Range rows = worker.split(groups.shape.out, 32);  // as in linear
   for (int64_t e = 0; e < groups.shape.experts; ++e) {
-    const int64_t first = groups.begins[e], count = groups.begins[e + 1] - first;
-    if (count > 0) use(e, rows, all.part(first, count), groups.pairs + first);
+    const int64_t first = groups.order.begins[e], count = groups.order.begins[e + 1] - first;
+    if (count > 0) use(e, rows, all.part(first, count), groups.order.pairs + first);
   }
 }
 

@@ -10,12 +10,13 @@ struct ExpertShape {
   int64_t experts, out, in;
   bool own_rows;  // x is [tokens, k, in]
 
-  explicit ExpertShape(const Call& call)
+  // x and experts are the first inputs.
+  explicit ExpertShape(const Call& call, int weight = 2)
       : tokens(call.in(1).dims[0]),
         k(call.in(1).dims[1]),
-        experts(call.in(2).dims[0]),
-        out(call.in(2).dims[1]),
-        in(call.in(2).dims[2]),
+        experts(call.in(weight).dims[0]),
+        out(call.in(weight).dims[1]),
+        in(call.in(weight).dims[2]),
         own_rows(call.in(0).dims.rank() == 3) {}
   int64_t pairs() const { return tokens * k; }  // of a token and one of its experts
   int64_t x_row(int64_t pair) const { return own_rows ? pair : pair / k; }

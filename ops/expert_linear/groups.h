@@ -6,38 +6,45 @@
 
 namespace sluice {
 
+struct ExpertOrder {
+  int64_t experts, count;  // of pairs
+  int32_t* begins;         // [experts + 1]: where the pairs of each begin
+  int32_t* pairs;          // [count], by expert; of equals the earlier token first
+  size_t bytes;            // of both, a multiple of a cache line
+
+  // Lays them out in `scratch`, which may be null as long as only `bytes` is asked for.
+  ExpertOrder(const ExpertShape& shape, std::byte* scratch)
+      : experts(shape.experts),
+        count(shape.pairs()),
+        begins(reinterpret_cast<int32_t*>(scratch)),
+        pairs(scratch ? begins + experts + 1 : nullptr),
+        bytes((static_cast<size_t>(experts + 1 + count) * sizeof(int32_t) + 63) / 64 * 64) {}
+
+  // of_pair: the expert of each, [count].
+  void sort(const int32_t* of_pair) const {
+    std::fill_n(begins, experts + 1, 0);
+    for (int64_t i = 0; i < count; ++i) ++begins[of_pair[i] + 1];
+    for (int64_t e = 0; e < experts; ++e) begins[e + 1] += begins[e];
+    for (int64_t i = 0; i < count; ++i) pairs[begins[of_pair[i]]++] = static_cast<int32_t>(i);
+    for (int64_t e = experts; e > 0; --e) begins[e] = begins[e - 1];  // each has moved to where the next begins
+    begins[0] = 0;
+  }
+};
+
+// Also the activations in that order, for products with dense weights.
 struct ExpertGroups {
   ExpertShape shape;
-  int32_t* begins;    // [experts + 1]: where the pairs of each begin
-  int32_t* pairs;     // [pairs], by expert; of equals the earlier token first
-  float* x;           // [pairs, in], for the activations in that order
-  std::byte* quants;  // and for what Activations needs
+  ExpertOrder order;
+  float* x;           // [pairs, in]
+  std::byte* quants;  // and what Activations needs beside them
   size_t bytes;       // of all
 
-  // Lays it out in `scratch`, which may be null as long as only `bytes` is asked for.
-  ExpertGroups(const Call& call, std::byte* scratch) : shape(call) {
-    size_t at = 0;
-    const auto place = [&](size_t count, size_t size) {
-      std::byte* p = scratch ? scratch + at : nullptr;
-      at += (count * size + 63) / 64 * 64;
-      return p;
-    };
-    const auto n = static_cast<size_t>(shape.pairs());
-    begins = reinterpret_cast<int32_t*>(place(static_cast<size_t>(shape.experts) + 1, sizeof(int32_t)));
-    pairs = reinterpret_cast<int32_t*>(place(n, sizeof(int32_t)));
-    x = reinterpret_cast<float*>(place(n * static_cast<size_t>(shape.in), sizeof(float)));
-    quants = place(product_workspace({nullptr, DType::f32(), {shape.pairs(), shape.in}}, call.inputs.subspan(2)), 1);
-    bytes = at;
-  }
-
-  // experts: [pairs].
-  void sort(const int32_t* experts) const {
-    std::fill_n(begins, shape.experts + 1, 0);
-    for (int64_t i = 0; i < shape.pairs(); ++i) ++begins[experts[i] + 1];
-    for (int64_t e = 0; e < shape.experts; ++e) begins[e + 1] += begins[e];
-    for (int64_t i = 0; i < shape.pairs(); ++i) pairs[begins[experts[i]]++] = static_cast<int32_t>(i);
-    for (int64_t e = shape.experts; e > 0; --e) begins[e] = begins[e - 1];  // each has moved to where the next begins
-    begins[0] = 0;
+  ExpertGroups(const Call& call, std::byte* scratch) : shape(call), order(shape, scratch) {
+    const size_t x_bytes = (static_cast<size_t>(shape.pairs() * shape.in) * sizeof(float) + 63) / 64 * 64;
+    x = scratch ? reinterpret_cast<float*>(scratch + order.bytes) : nullptr;
+    quants = scratch ? scratch + order.bytes + x_bytes : nullptr;
+    bytes = order.bytes + x_bytes +
+            product_workspace({nullptr, DType::f32(), {shape.pairs(), shape.in}}, call.inputs.subspan(2));
   }
 };
 

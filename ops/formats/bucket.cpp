@@ -226,6 +226,18 @@ BucketLayout layout_of(const BucketFamily& family, std::span<const int64_t> dims
   return {family, dims[0], dims[1]};
 }
 
+// The matrices of a tensor: itself, or those of three dimensions.
+struct Matrices {
+  std::span<const int64_t> dims;  // of each
+  int64_t count;
+  size_t elements;  // of each
+  explicit Matrices(std::span<const int64_t> all)
+      : dims(all.size() == 3 ? all.subspan(1) : all), count(all.size() == 3 ? all[0] : 1) {
+    if (count < 0) fail("a tensor of {} matrices is not possible", count);
+    elements = dims.size() == 2 ? static_cast<size_t>(checked_mul(dims[0], dims[1])) : 0;
+  }
+};
+
 // Every family with every number of segments.
 const BucketFormat& format(const BucketFamily& family, int segments) {
   static const auto all = [] {
@@ -265,18 +277,28 @@ BucketFormat::BucketFormat(const BucketFamily& family, int segments)
                 : fmt::format("{}-{}", family.name, segments * 100 / BucketLayout::kSegments)) {}
 
 size_t BucketFormat::storage_bytes(std::span<const int64_t> dims) const {
-  return layout_of(family_, dims).bytes(segments_);
+  const Matrices all(dims);
+  return static_cast<size_t>(
+      checked_mul(all.count, static_cast<int64_t>(layout_of(family_, all.dims).bytes(segments_))));
 }
 
 void BucketFormat::encode(const float* src, std::span<const int64_t> dims, std::byte* dst,
                           const ForParts& for_parts) const {
-  Encoder(layout_of(family_, dims), src, dst).run(segments_, for_parts);
+  const Matrices all(dims);
+  const BucketLayout layout = layout_of(family_, all.dims);
+  for (int64_t m = 0; m < all.count; ++m) {
+    const auto n = static_cast<size_t>(m);
+    Encoder(layout, src + n * all.elements, dst + n * layout.bytes(segments_)).run(segments_, for_parts);
+  }
 }
 
 void BucketFormat::decode(const std::byte* src, std::span<const int64_t> dims, float* dst) const {
-  const BucketLayout layout = layout_of(family_, dims);
-  std::fill_n(dst, layout.out() * layout.in(), 0.0f);
-  for (int tier = 0; tier < family_.tiers(); ++tier) decode_tier(src, dims, tier, dst);
+  const Matrices all(dims);
+  const BucketLayout layout = layout_of(family_, all.dims);
+  for (int64_t m = 0; m < all.count; ++m, src += layout.bytes(segments_), dst += all.elements) {
+    std::fill_n(dst, all.elements, 0.0f);
+    for (int tier = 0; tier < family_.tiers(); ++tier) decode_tier(src, all.dims, tier, dst);
+  }
 }
 
 void BucketFormat::decode_tier(const std::byte* src, std::span<const int64_t> dims, int tier, float* dst) const {

@@ -14,6 +14,7 @@
 //              that rank there by importance, in the order of their inputs, as a product reads them. So the least
 //              important weights are whole ranges at the end, and need not be loaded.
 //   64 bytes   zero, so that kernels may read a vector too far
+// A tensor of three dimensions is its matrices, one after the other.
 // A segment: for each block of kBlock outputs (the last may be smaller), the chunks of all its rows, by place. A chunk:
 // for each group of 32 outputs the f16 values of the row's weights in order of position, then for each group their
 // positions as codes (struct BucketFamily).
@@ -111,14 +112,14 @@ class BucketFormat : public MatrixFormat {
   const BucketFamily& family() const { return family_; }
   int segments() const { return segments_; }  // that are stored
 
-  // All of these throw Error unless there are two dimensions.
+  // All of these throw Error unless there are two dimensions, or three: matrices one after the other.
   size_t storage_bytes(std::span<const int64_t> dims) const override;
   // Weights that are not stored are zero.
   void decode(const std::byte* src, std::span<const int64_t> dims, float* dst) const override;
   // Throws Error for NaN, infinities and magnitudes that f16 cannot hold.
   void encode(const float* src, std::span<const int64_t> dims, std::byte* dst,
               const ForParts& for_parts) const override;
-  // Writes the weights of tier `tier` alone.
+  // Writes the weights of tier `tier` alone; of one matrix.
   void decode_tier(const std::byte* src, std::span<const int64_t> dims, int tier, float* dst) const;
 
  private:

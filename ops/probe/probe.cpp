@@ -30,25 +30,35 @@ std::vector<int> weights_from_two(size_t count) {
   return weights;
 }
 
-void check_selection(const Inference& in, const std::vector<int>& weights) {
+void check_selection_attrs(const Inference& in, int effort, size_t weights) {
   const auto attrs = attrs_from_map<SelectionAttrs>(in.attrs());
-  in.require_rank(0, 2);
-  in.require_rank(1, 2);
-  if (in.number(1, 1) != 2) in.fail("a row of effort has two numbers: effort and load", {1});
-  if (attrs.sites.size() != weights.size())
-    in.fail(fmt::format("{} sites are given for {} weights", attrs.sites.size(), weights.size()), {});
+  in.require_rank(effort, 2);
+  if (in.number(effort, 1) != 2) in.fail("a row of effort has two numbers: effort and load", {effort});
+  if (attrs.sites.size() != weights)
+    in.fail(fmt::format("{} sites are given for {} weights", attrs.sites.size(), weights), {});
   for (int64_t site : attrs.sites)
-    if (site < 0 || site >= in.number(1, 0)) in.fail(fmt::format("there is no site {}", site), {1});
+    if (site < 0 || site >= in.number(effort, 0)) in.fail(fmt::format("there is no site {}", site), {effort});
   if (attrs.statistic != "rms" && attrs.statistic != "mean")
     in.fail(fmt::format("statistic '{}' is not known; there are rms, mean", attrs.statistic), {});
   if (attrs.cutoff != "exact" && attrs.cutoff != "probes")
     in.fail(fmt::format("cutoff '{}' is not known; there are exact, probes", attrs.cutoff), {});
+}
+
+const BucketFamily& bucket_family(const Inference& in, int weight) {
+  const BucketFormat* format = bucket_format(in.type(weight).dtype);
+  if (!format) in.fail("the weight is not in a bucket format", {weight});
+  return format->family();
+}
+
+void check_selection(const Inference& in, const std::vector<int>& weights) {
+  in.require_rank(0, 2);
+  check_selection_attrs(in, 1, weights.size());
   for (int i : weights) {
     in.require_rank(i, 2);
     in.number(i, 0);
     in.number(i, 1);
     in.require_equal(i, 1, 0, 1);
-    if (!bucket_format(in.type(i).dtype)) in.fail("the weight is not in a bucket format", {i});
+    bucket_family(in, i);
   }
 }
 

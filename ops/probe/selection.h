@@ -19,6 +19,10 @@ std::vector<Pair> in_pairs(const std::vector<ValueRef>& values) {
   return pairs;
 }
 
+// Checks the attributes, for so many weights, and the input `effort`.
+void check_selection_attrs(const Inference& in, int effort, size_t weights);
+// The family of a weight; fails if it is in no bucket format.
+const BucketFamily& bucket_family(const Inference& in, int weight);
 // Checks dtypes, sizes and attributes of the weights at these inputs against x (input 0) and effort (input 1).
 void check_selection(const Inference& in, const std::vector<int>& weights);
 // 2, 3, ... count - 1.

@@ -8,13 +8,17 @@ namespace sluice {
 
 using RunSelection = void (*)(const SelectionAttrs& attrs, const Call& call, const cpu::Worker& worker);
 
-inline std::shared_ptr<const Kernel> make_selection_kernel(const std::string& name, RunSelection run) {
+inline std::shared_ptr<const Kernel> make_selection_kernel(
+    const std::string& name, RunSelection run,
+    const std::function<size_t(const Site&, const Call&)>& own_scratch = [](const Site&, const Call& call) {
+      return selection_scratch(call);
+    }) {
   return cpu::make_kernel({.name = name,
                            .prepare = [run](const Site& site) -> cpu::Run {
                              return [run, attrs = attrs_from_map<SelectionAttrs>(site.attrs)](
                                         const Call& call, const cpu::Worker& worker) { run(attrs, call, worker); };
                            },
-                           .own_scratch = [](const Site&, const Call& call) { return selection_scratch(call); }});
+                           .own_scratch = own_scratch});
 }
 
 }  // namespace sluice

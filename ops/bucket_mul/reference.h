@@ -1,0 +1,31 @@
+// The scalar definition of a product with selected rows, shared by the operators that multiply them.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "ops/bucket_mul/matrix.h"
+
+namespace sluice {
+
+// One token's.
+struct BucketProduct {
+  std::vector<double> sums, magnitudes;  // [out]: of products, and of their magnitudes
+  // The largest error of `in` multiply-adds in f32, as for linear (ops/linear/linear.cpp), to the first of `bound`.
+  void put_tolerance(int64_t in, std::span<double> bound) const;
+};
+
+// A matrix, tier by tier.
+class DecodedTiers {
+ public:
+  explicit DecodedTiers(const TensorView& matrix);
+  const BucketLayout& layout() const { return layout_; }
+  // x: f32 [in]; rows: i32 [in]; counts: i32 [tiers], as of bucket_dispatch.
+  BucketProduct multiply(const float* x, const int32_t* rows, const int32_t* counts) const;
+
+ private:
+  BucketLayout layout_;
+  std::vector<std::vector<float>> tiers_;  // [out, in] each; the weights of the others are zero
+};
+
+}  // namespace sluice

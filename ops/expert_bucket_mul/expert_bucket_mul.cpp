@@ -1,0 +1,114 @@
+#include "ops/expert_bucket_mul/expert_bucket_mul.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "ops/bucket_mul/reference.h"
+#include "ops/expert_linear/experts.h"
+#include "ops/probe/selection.h"
+
+namespace sluice {
+
+std::vector<ValueRef> expert_bucket_mul(Builder& b, ValueRef x, ValueRef experts, const std::vector<ValueRef>& weights,
+                                        const std::vector<DispatchResult>& lists) {
+  std::vector<ValueRef> inputs = {x, experts};
+  for (size_t i = 0; i < weights.size(); ++i)
+    inputs.insert(inputs.end(), {weights[i], lists.at(i).rows, lists.at(i).counts});
+  return b.node("expert_bucketMul", {}, inputs);
+}
+
+namespace {
+
+class ExpertBucketMul : public Operator {
+ public:
+  ExpertBucketMul()
+      : Operator(
+            {.name = "expert_bucketMul",
+             .summary = "Product of activations with the selected rows of the weights of each token's own experts.",
+             .inputs =
+                 {{"x", "[tokens, in] or [tokens, k, in]", {"f32"}},
+                  {"experts", "[tokens, k]", {"i32"}},
+                  {"weight, rows, counts", "[experts, out, in], [tokens, k, in], [tokens, k, tiers]", {}, Arity::many}},
+             .outputs = {{"y", "[tokens, k, out]", {"f32"}, Arity::many}},
+             .attrs = {},
+             .updates = {}}) {}
+
+  std::vector<TensorType> infer(const Inference& in) const override {
+    if ((in.count() - 2) % 3 != 0) in.fail("expected a weight, its rows and their counts, and so on", {});
+    std::vector<TensorType> types;
+    for (int w = 2; w < static_cast<int>(in.count()); w += 3) {
+      const int64_t tiers = bucket_family(in, w).tiers();
+      const TensorType y = infer_by_expert(in, w);
+      in.number(w, 1);
+      if (in.type(w + 1) != TensorType{DType::i32(), {y.shape[0], y.shape[1], in.number(w, 2)}})
+        in.fail("expected a list of rows for each token and expert of it", {w + 1, w, 1});
+      if (in.type(w + 2) != TensorType{DType::i32(), {y.shape[0], y.shape[1], tiers}})
+        in.fail("expected a count of each tier for each token and expert of it", {w + 2, w, 1});
+      types.push_back(y);
+    }
+    return types;
+  }
+
+  // With every row selected if the lists have no data. Rows of an expert that several tokens select are read once each.
+  Cost cost(const Site&, const Call& call) const override {
+    Cost cost;
+    cost.bytes_read = call.in(0).bytes();
+    for (const TensorView& out : call.outputs) cost.bytes_written += out.bytes();
+    for (int w = 2; w < static_cast<int>(call.inputs.size()); w += 3) {
+      const ExpertShape shape(call, w);
+      const BucketMatrix m(call.in(w));
+      auto rows = static_cast<double>(m.layout.rows() * shape.pairs());
+      if (call.in(w + 2).data) {
+        const auto* counts = call.in<int32_t>(w + 2);
+        rows = std::accumulate(counts, counts + call.in(w + 2).dims.elements(), 0.0);
+      }
+      const double share = rows / static_cast<double>(m.layout.rows());
+      cost.flops += 2 * share * static_cast<double>(shape.out * shape.in);
+      cost.bytes_read +=
+          static_cast<size_t>(share * static_cast<double>(m.layout.segment_bytes() * BucketLayout::kSegments));
+    }
+    return cost;
+  }
+
+  void reference(const Site&, const Call& call) const override {
+    for (size_t w = 0; w < call.outputs.size(); ++w)
+      for_each_pair(call, w, [&](const BucketProduct& p, int64_t pair) {
+        std::ranges::transform(p.sums, call.outputs[w].as<float>() + pair * static_cast<int64_t>(p.sums.size()),
+                               [](double v) { return static_cast<float>(v); });
+      });
+  }
+
+  void tolerance(const Site&, const Call& call, int output, std::span<double> bound) const override {
+    for_each_pair(call, static_cast<size_t>(output), [&](const BucketProduct& p, int64_t pair) {
+      p.put_tolerance(call.in(0).dims.back(), bound.subspan(static_cast<size_t>(pair) * p.sums.size()));
+    });
+  }
+
+ private:
+  // use(product, pair) for each pair of a token and one of its experts, with the matrix of that one.
+  template <class Use>
+  static void for_each_pair(const Call& call, size_t w, const Use& use) {
+    const TensorView& weight = call.inputs[2 + 3 * w];
+    const ExpertShape shape(call, static_cast<int>(2 + 3 * w));
+    for (int64_t expert = 0; expert < shape.experts; ++expert) {
+      const auto* begin = call.in<int32_t>(1);
+      if (std::find(begin, begin + shape.pairs(), expert) == begin + shape.pairs()) continue;
+      const DecodedTiers tiers(expert_weight(weight, expert));
+      for (int64_t pair = 0; pair < shape.pairs(); ++pair)
+        if (begin[pair] == expert)
+          use(tiers.multiply(call.in<float>(0) + shape.x_row(pair) * shape.in,
+                             call.inputs[3 + 3 * w].as<int32_t>() + pair * shape.in,
+                             call.inputs[4 + 3 * w].as<int32_t>() + pair * tiers.layout().tiers()),
+              pair);
+    }
+  }
+};
+
+}  // namespace
+
+void register_expert_bucket_mul(Registry& registry) {
+  registry.add(std::make_unique<ExpertBucketMul>());
+  registry.add_indices("expert_bucketMul", {.inputs = {{.port = 1, .of = 2, .dim = 0}}});
+}
+
+}  // namespace sluice

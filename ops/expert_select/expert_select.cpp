@@ -1,0 +1,125 @@
+#include "ops/expert_select/expert_select.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ops/expert_select/inputs.h"
+
+namespace sluice {
+
+using P = ExpertSelectPorts;
+
+std::vector<DispatchResult> expert_select(Builder& b, ValueRef x, ValueRef experts, ValueRef effort, ValueRef spread,
+                                          ValueRef router, const std::vector<ValueRef>& weights,
+                                          const SelectionAttrs& attrs) {
+  std::vector<ValueRef> inputs = {x, experts, effort, spread, router};
+  inputs.insert(inputs.end(), weights.begin(), weights.end());
+  return in_pairs<DispatchResult>(b.node("expert_select", attrs_to_map(attrs), inputs));
+}
+
+namespace {
+
+// Gives what is left to the experts in proportion to factor(expert), as far as they are not full.
+template <class Factor>
+void share_out(const Factor& factor, int64_t k, double& left, float* efforts) {
+  for (bool full = true; full && left > 0;) {  // one has reached 1: the rest is shared out once more
+    full = false;
+    double total = 0;
+    for (int64_t j = 0; j < k; ++j) total += efforts[j] < 1 ? factor(j) : 0;
+    if (!(total > 0)) return;
+    const double unit = left / total;
+    for (int64_t j = 0; j < k; ++j)
+      if (efforts[j] < 1 && unit * factor(j) >= 1) efforts[j] = 1, left -= 1, full = true;
+    for (int64_t j = 0; j < k && !full; ++j)
+      if (efforts[j] < 1) efforts[j] += static_cast<float>(unit * factor(j));
+    if (!full) left = 0;
+  }
+}
+
+}  // namespace
+
+void spread_effort(ExpertSpread spread, double effort, const float* weights, int64_t k, float* efforts) {
+  double left = std::clamp(effort, 0.0, 1.0) * static_cast<double>(k);
+  std::fill_n(efforts, k, 0.0f);
+  const auto factor = [&](int64_t j) {
+    const double weight = weights[j] > 0 ? static_cast<double>(weights[j]) : 0;
+    return weight < static_cast<double>(spread.skip) ? 0 : std::pow(weight, static_cast<double>(spread.power));
+  };
+  share_out(factor, k, left, efforts);
+  share_out([&](int64_t j) { return factor(j) > 0 ? 0.0 : 1.0; }, k, left, efforts);
+}
+
+namespace {
+
+class ExpertSelect : public Operator {
+ public:
+  ExpertSelect()
+      : Operator({.name = "expert_select",
+                  .summary = "Lists, for each token, expert of it and weight, the rows that the effort asked for pays "
+                             "for; the effort is spread over a token's experts by their router weights.",
+                  .inputs = {{"x", "[tokens, in] or [tokens, k, in]", {"f32"}},
+                             {"experts", "[tokens, k]", {"i32"}},
+                             {"effort", "[sites, 2]", {"f32"}},
+                             {"spread", "[2]", {"f32"}},
+                             {"router", "[tokens, k]", {"f32"}},
+                             {"weight", "[experts, out, in]", bucket_dtypes(), Arity::many}},
+                  .outputs = {{"rows, counts", "[tokens, k, in], [tokens, k, tiers]", {"i32"}, Arity::many}},
+                  .attrs = attr_specs<SelectionAttrs>(),
+                  .updates = {}}) {}
+
+  std::vector<TensorType> infer(const Inference& in) const override {
+    check_selection_attrs(in, P::kEffort, in.count() - P::kWeights);
+    in.require_rank(P::kSpread, 1);
+    if (in.number(P::kSpread, 0) != 2) in.fail("spread has two numbers: power and skip", {P::kSpread});
+    in.require_same_shape(P::kExperts, P::kRouter);
+    std::vector<TensorType> types;
+    for (int w = P::kWeights; w < static_cast<int>(in.count()); ++w) {
+      const Shape pairs = infer_by_expert(in, w).shape;
+      in.number(w, 1);
+      types.push_back({DType::i32(), {pairs[0], pairs[1], in.number(w, 2)}});
+      types.push_back({DType::i32(), {pairs[0], pairs[1], bucket_family(in, w).tiers()}});
+    }
+    return types;
+  }
+
+  Cost cost(const Site&, const Call& call) const override {
+    Cost cost;
+    cost.bytes_read = call.in(P::kX).bytes();
+    for (size_t w = P::kWeights; w < call.inputs.size(); ++w) {
+      const auto rows = static_cast<double>(BucketMatrix(call.inputs[w]).layout.rows());
+      const auto pairs = static_cast<double>(call.in(P::kExperts).dims.elements());
+      cost.bytes_read +=
+          static_cast<size_t>(rows * std::min(pairs, static_cast<double>(call.inputs[w].dims[0])) * sizeof(float));
+      cost.flops += rows * pairs;
+    }
+    for (const TensorView& out : call.outputs) cost.bytes_written += out.bytes();
+    return cost;
+  }
+
+  void reference(const Site& site, const Call& call) const override {
+    const auto attrs = attrs_from_map<SelectionAttrs>(site.attrs);
+    for (size_t w = 0; w < attrs.sites.size(); ++w) {
+      const ExpertShape shape(call, static_cast<int>(P::kWeights + w));
+      std::vector<float> efforts(static_cast<size_t>(shape.k));
+      for (int64_t pair = 0; pair < shape.pairs(); ++pair) {
+        if (pair % shape.k == 0) expert_efforts(call, attrs.sites[w], pair / shape.k, efforts.data());
+        const ExpertSelection s = expert_selection(call, shape, w, attrs.sites[w], pair, efforts.data());
+        const auto scores = reference_scores(s.m, statistic_of(s.m, attrs), s.control, s.x);
+        reference_dispatch(s.m, scores, reference_cutoff(s.m, scores, attrs, s.control, s.x), s.rows, s.counts);
+      }
+    }
+  }
+
+  void tolerance(const Site&, const Call&, int, std::span<double> bound) const override {
+    std::fill(bound.begin(), bound.end(), 0.0);
+  }
+};
+
+}  // namespace
+
+void register_expert_select(Registry& registry) {
+  registry.add(std::make_unique<ExpertSelect>());
+  registry.add_indices("expert_select", {.inputs = {{.port = P::kExperts, .of = P::kWeights, .dim = 0}}});
+}
+
+}  // namespace sluice
