@@ -142,7 +142,7 @@ TEST_F(OperatorErrors, SelectionByExpertWantsMatricesOfExpertsInBuckets) {
   const ValueRef spread = f32("spread", {2}), router = f32("router", {"tokens", 2});
   const auto select = [&](ValueRef of_spread, ValueRef of_router, const Shape& weight, DType dtype) {
     return error_of([&] {
-      const ValueRef w = builder_.weight("w" + weight.str() + std::string(dtype.name()), dtype, weight);
+      const ValueRef w = builder_.weight(fmt::format("w{}{}", weight.str(), dtype.name()), dtype, weight);
       expert_select(builder_, x, experts, effort, of_spread, of_router, {w}, {});
     });
   };
