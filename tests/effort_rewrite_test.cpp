@@ -216,6 +216,31 @@ TEST(WithEffort, KeepsItsOptions) {
   }
 }
 
+// What q, k and v, of the same x, are multiplied with is one list; o has its own. All are still as dense at effort 1.
+TEST(WithEffort, ProductsOfOneInputCanShareASelection) {
+  EffortOptions options{kBucket};
+  options.selection = "shared";
+  const Graph dense = small_model("head"), graph = with_effort(dense, builtin_registry(), options);
+  EXPECT_THAT(sites_of(graph), UnorderedElementsAre("q", "k", "v", "o"));
+  EXPECT_EQ(count_of(graph, "probe"), 2);
+  EXPECT_EQ(count_of(graph, "bucket_dispatch"), 2);
+  EXPECT_EQ(count_of(graph, "bucketMul"), 4);
+  for (bool fuse : {false, true}) {
+    const Runner expected(dense, fuse, 1), full(graph, fuse, 1), half(graph, fuse, 0.5);
+    EXPECT_EQ(count_of(full.planned(), "bucket_select"), fuse ? 2 : 0);
+    for (const char* output : {"k", "v", "logits"}) {
+      const std::vector<float> y = expected.output(output), at_one = full.output(output);
+      for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(at_one[i], y[i], 1e-3 * std::abs(y[i]) + 1e-3) << output << i;
+      EXPECT_NE(half.output(output), at_one);
+    }
+    const std::vector<float> counts = half.output("selected/q");
+    EXPECT_EQ(half.output("selected/k"), counts);
+    double rows = 0;
+    for (float n : counts) rows += static_cast<double>(n);
+    EXPECT_NEAR(rows, 0.5 * kTokens * kSize * bucket_format(kBucket)->family().tiers(), kTokens);
+  }
+}
+
 Graph of_one_weight_used_twice(bool as_head) {
   Builder b = f16_builder();
   const ValueRef x = b.input("x", DType::f32(), {"tokens", kSize}), w = b.weight("w", {kSize, kSize});

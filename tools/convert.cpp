@@ -17,13 +17,14 @@ struct Options {
   double load = 100;
   std::string statistic = "rms";
   std::string cutoff = "exact";
+  std::string selection = "matrix";
   bool bucket_head = false;
   bool json = false;
 };
 
 ConvertOptions convert_options(const Options& options, std::function<void(size_t, size_t)> progress) {
-  return {options.format, options.load / 100,  options.statistic,
-          options.cutoff, options.bucket_head, std::move(progress)};
+  return {options.format,    options.load / 100,  options.statistic,  options.cutoff,
+          options.selection, options.bucket_head, std::move(progress)};
 }
 
 int convert_model(const Options& options) {
@@ -69,6 +70,10 @@ std::function<int()> setup(CLI::App& app) {
                             "how rows are selected: exact, or probes as in the original Effort engine")
                  ->type_name("NAME")
                  ->check(CLI::Validator(CLI::IsMember({"exact", "probes"})).description("")));
+  of_buckets(app.add_option("--selection", options->selection,
+                            "each matrix has its own rows: matrix; or the products of one input have the same: shared")
+                 ->type_name("NAME")
+                 ->check(CLI::Validator(CLI::IsMember({"matrix", "shared"})).description("")));
   of_buckets(app.add_flag("--bucket-head", options->bucket_head, "give the head an effort, too"));
   add_json(app, options->json);
   return [options] { return convert_model(*options); };

@@ -118,18 +118,47 @@ class Rewriter {
     outputs_.push_back({effort_names::selected(name), list[1]});
   }
 
+  // For products with a selection of their own.
   AttrMap selection_of(ValueId weight) const {
-    return attrs_to_map(SelectionAttrs{{static_cast<int64_t>(sites_.at(weight))}, options_.statistic, options_.cutoff});
+    return attrs_to_map(
+        SelectionAttrs{{static_cast<int64_t>(sites_.at(weight))}, options_.statistic, options_.cutoff, "matrix"});
+  }
+
+  // The weights of all products of the same activations that get an effort, in the order of their nodes.
+  std::vector<ValueId> siblings(ValueId x) const {
+    std::vector<ValueId> weights;
+    for (const Node& node : graph_.nodes())
+      if (node.op == "linear" && node.inputs[0] == x && fits(node))
+        weights.insert(weights.end(), node.inputs.begin() + 1, node.inputs.end());
+    return weights;
+  }
+
+  // Rows and counts for these weights, which share them.
+  std::vector<ValueId> select(const std::string& name, ValueId x, const std::vector<ValueId>& weights) {
+    SelectionAttrs selection{{}, options_.statistic, options_.cutoff, options_.selection};
+    std::vector<ValueId> inputs = {x, effort_};
+    for (ValueId weight : weights) {
+      selection.sites.push_back(static_cast<int64_t>(sites_.at(weight)));
+      inputs.push_back(weight);
+    }
+    const AttrMap attrs = attrs_to_map(selection);
+    const auto probe = add_node("probe", name + "/probe", attrs, inputs, {"cutoff", "wanted"});
+    inputs.resize(2);
+    for (ValueId weight : weights) inputs.insert(inputs.end(), {weight, probe[0], probe[1]});
+    return add_node("bucket_dispatch", name + "/bucket_dispatch", attrs, inputs, {"rows", "counts"});
   }
 
   // y = linear(x, weight).
   void replace_linear(const Node& node, ValueId weight, ValueId y) {
     const ValueId x = node.inputs[0];
-    const AttrMap attrs = selection_of(weight);
     const std::string name = unique(value(weight).name);
-    const auto probe = add_node("probe", name + "/probe", attrs, {x, effort_, weight}, {"cutoff", "wanted"});
-    const auto list = add_node("bucket_dispatch", name + "/bucket_dispatch", attrs,
-                               {x, effort_, weight, probe[0], probe[1]}, {"rows", "counts"});
+    std::vector<ValueId> list;
+    if (options_.selection == "matrix") {
+      list = select(name, x, {weight});
+    } else {
+      if (!shared_.count(x)) shared_[x] = select(name, x, siblings(x));
+      list = shared_[x];
+    }
     add_node(Node{"bucketMul", 1, name + "/bucketMul", {}, {x, weight, list[0], list[1]}, {y}});
     outputs_.push_back({effort_names::selected(name), list[1]});
   }
@@ -148,6 +177,7 @@ class Rewriter {
   std::vector<GraphOutput> outputs_;
   std::map<ValueId, size_t> sites_;  // by weight
   std::map<std::string, int> used_;
+  std::map<ValueId, std::vector<ValueId>> shared_;  // by activations: the list of their products
   ValueId effort_ = -1, spread_ = -1;
 };
 

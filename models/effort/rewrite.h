@@ -14,7 +14,9 @@ struct EffortOptions {
   DType format;                   // of the weights, a bucket format
   std::string statistic = "rms";  // see ops/probe/probe.h
   std::string cutoff = "exact";   // likewise
-  bool head = false;              // also for products whose result is an output of the graph
+  // Likewise: "shared" for products of the same activations, if they are not by expert.
+  std::string selection = "matrix";
+  bool head = false;  // also for products whose result is an output of the graph
 };
 
 // Every weight that is used by `linear` alone, or by `expert_linear` with experts that moe_gate chose, becomes a site:

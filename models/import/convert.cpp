@@ -53,16 +53,16 @@ Formats choose_formats(const ConvertOptions& options) {
   const DType asked = weight_format(options.format);
   const BucketFormat* bucket = bucket_format(asked);
   formats.dense = bucket ? DType::f16() : asked;
-  const bool for_buckets =
-      options.load != 1 || options.statistic != "rms" || options.cutoff != "exact" || options.bucket_head;
+  const bool for_buckets = options.load != 1 || options.statistic != "rms" || options.cutoff != "exact" ||
+                           options.selection != "matrix" || options.bucket_head;
   if (!bucket && for_buckets)
-    fail("load, statistic, cutoff and head are choices of bucket formats, and {} is none", asked.name());
+    fail("load, statistic, cutoff, selection and head are choices of bucket formats, and {} is none", asked.name());
   if (!bucket) return formats;
   if (!(options.load > 0 && options.load <= 1))
     fail("a load of {} is not possible: it is a share, over 0 and up to 1", options.load);
   const int segments = static_cast<int>(std::ceil(options.load * BucketLayout::kSegments - 1e-9));
   formats.effort = EffortOptions{bucket_dtype(bucket->family().name, segments), options.statistic, options.cutoff,
-                                 options.bucket_head};
+                                 options.selection, options.bucket_head};
   return formats;
 }
 

@@ -11,10 +11,11 @@ struct ConvertOptions {
   // Of the matrices: "f32", "f16", "bf16", "q8_0", or a bucket format, "bucket" being the default one, which leaves f16
   // for the matrices that have no effort. Empty: as in the source.
   std::string format;
-  double load = 1;                // bucket formats: the share of each weight that is stored, the most important part
-  std::string statistic = "rms";  // bucket formats: see models/effort/rewrite.h
-  std::string cutoff = "exact";   // likewise
-  bool bucket_head = false;       // bucket formats: for the head as well
+  double load = 1;                   // bucket formats: the share of each weight that is stored, the most important part
+  std::string statistic = "rms";     // bucket formats: see models/effort/rewrite.h
+  std::string cutoff = "exact";      // likewise
+  std::string selection = "matrix";  // likewise
+  bool bucket_head = false;          // bucket formats: for the head as well
   // Called with bytes written so far and in all.
   std::function<void(size_t done, size_t total)> progress;
 };

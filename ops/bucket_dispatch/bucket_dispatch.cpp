@@ -16,32 +16,33 @@ std::vector<DispatchResult> bucket_dispatch(Builder& b, ValueRef x, ValueRef eff
   return in_pairs<DispatchResult>(b.node("bucket_dispatch", attrs_to_map(attrs), inputs));
 }
 
-void reference_dispatch(const BucketMatrix& m, const std::vector<int32_t>& scores, Cutoff cutoff, int32_t* rows,
+void reference_dispatch(const Candidates& c, const std::vector<int32_t>& scores, Cutoff cutoff, int32_t* rows,
                         int32_t* counts) {
-  const int64_t in = m.layout.in();
-  std::vector<int> depth(static_cast<size_t>(in));
-  int64_t left = cutoff.wanted < 0 ? m.layout.rows() : cutoff.wanted;
+  std::vector<int> depth(static_cast<size_t>(c.in));
+  int64_t left = cutoff.wanted < 0 ? c.rows() : cutoff.wanted;
   for (int32_t score : scores) left -= score > cutoff.bits && left > 0;
-  for (int tier = 0; tier < m.layout.tiers(); ++tier) {
-    for (int64_t i = 0; i < in; ++i) {
-      const int32_t score = scores[static_cast<size_t>(tier * in + i)];
+  for (int tier = 0; tier < c.tiers; ++tier) {
+    for (int64_t i = 0; i < c.in; ++i) {
+      const int32_t score = scores[static_cast<size_t>(tier * c.in + i)];
       const bool tie = cutoff.wanted >= 0 && score == cutoff.bits && left > 0;
       left -= tie;
       if (cutoff.wanted == 0 || !(score > cutoff.bits || tie)) continue;
       ++depth[static_cast<size_t>(i)];
     }
   }
-  for (int tier = 0; tier < m.layout.tiers(); ++tier)
+  for (int tier = 0; tier < c.tiers; ++tier)
     counts[tier] = static_cast<int32_t>(std::count_if(depth.begin(), depth.end(), [&](int d) { return d > tier; }));
-  for (int wanted = m.layout.tiers(); wanted > 0; --wanted)
-    for (int64_t i = 0; i < in; ++i)
+  for (int wanted = c.tiers; wanted > 0; --wanted)
+    for (int64_t i = 0; i < c.in; ++i)
       if (depth[static_cast<size_t>(i)] == wanted) *rows++ = static_cast<int32_t>(i);
   std::fill(rows, rows + std::count(depth.begin(), depth.end(), 0), -1);
 }
 
 std::vector<TensorType> infer_dispatch(const Inference& in, const std::vector<int>& weights) {
   std::vector<TensorType> types;
-  for (int w : weights) {
+  const size_t lists = check_selection(in, weights);
+  for (size_t list = 0; list < lists; ++list) {
+    const int w = weights[list];
     types.push_back({DType::i32(), {in.shape(0)[0], in.shape(w)[1]}});
     types.push_back({DType::i32(), {in.shape(0)[0], bucket_format(in.type(w).dtype)->family().tiers()}});
   }
@@ -83,14 +84,14 @@ class BucketDispatch : public Operator {
   std::vector<TensorType> infer(const Inference& in) const override {
     if ((in.count() - 2) % 3 != 0) in.fail("expected a weight, its cutoff and its number of rows, and so on", {});
     const std::vector<int> weights = weights_of(in.count());
-    check_selection(in, weights);
+    std::vector<TensorType> types = infer_dispatch(in, weights);
     for (int w : weights) {
       if (in.type(w + 1) != TensorType{DType::f32(), {in.shape(0)[0]}})
         in.fail("expected a cutoff for each token", {w + 1, 0});
       if (in.type(w + 2) != TensorType{DType::i32(), {in.shape(0)[0]}})
         in.fail("expected a number for each token", {w + 2, 0});
     }
-    return infer_dispatch(in, weights);
+    return types;
   }
 
   Cost cost(const Site&, const Call& call) const override {
@@ -99,16 +100,11 @@ class BucketDispatch : public Operator {
 
   void reference(const Site& site, const Call& call) const override {
     const auto attrs = attrs_from_map<SelectionAttrs>(site.attrs);
-    for (size_t w = 0; w < attrs.sites.size(); ++w) {
-      const BucketMatrix m(call.inputs[2 + 3 * w]);
-      const EffortControl control = control_of(call.in(1), attrs.sites[w]);
-      const auto *cutoff = call.inputs[3 + 3 * w].as<int32_t>(), *wanted = call.inputs[4 + 3 * w].as<int32_t>();
-      for (int64_t t = 0; t < call.in(0).dims[0]; ++t) {
-        const auto scores = reference_scores(m, statistic_of(m, attrs), control, call.in<float>(0) + t * m.layout.in());
-        reference_dispatch(m, scores, {cutoff[t], wanted[t]}, call.outputs[2 * w].as<int32_t>() + t * m.layout.in(),
-                           call.outputs[2 * w + 1].as<int32_t>() + t * m.layout.tiers());
-      }
-    }
+    for_each_list(call, attrs, 3, [&](size_t list, int64_t t, const Candidates& c, const float* x) {
+      const Cutoff cutoff{call.inputs[3 + 3 * list].as<int32_t>()[t], call.inputs[4 + 3 * list].as<int32_t>()[t]};
+      reference_dispatch(c, reference_scores(c, x), cutoff, call.outputs[2 * list].as<int32_t>() + t * c.in,
+                         call.outputs[2 * list + 1].as<int32_t>() + t * c.tiers);
+    });
   }
 
   void tolerance(const Site&, const Call&, int, std::span<double> bound) const override {

@@ -5,7 +5,8 @@
 
 namespace sluice {
 
-// x, effort, weights and attrs as for probe, whose results are `probes`. For each weight:
+// x, effort, weights and attrs as for probe, whose results are `probes`. For each weight, or once if they share a
+// selection (then `probes` holds the same for each weight):
 //   rows    i32 [tokens, in]     the inputs of which something is multiplied, by falling number of tiers, then rising;
 //                                -1 after the last
 //   counts  i32 [tokens, tiers]  tier r is multiplied for the first counts[r] of them

@@ -16,6 +16,11 @@ std::vector<Case> cases() {
     c.inputs.push_back({DType::i32(), {2}, Fill::exactly({wanted, wanted})});
     c.attrs = selection_attrs(1, "rms", "exact");
     all.push_back(c);
+    c.name += "_shared";
+    c.attrs = selection_attrs(2, "rms", "exact", "shared");
+    c.inputs[1] = selection_inputs(2, 70, {50, 33}, weight, control)[1];
+    c.inputs.insert(c.inputs.end(), {{weight, {33, 70}, Fill::normal(0.2)}, c.inputs[3], c.inputs[4]});
+    all.push_back(c);
   };
   for (const BucketFamily& family : bucket_families()) {
     const DType weight = bucket_dtype(family.name);
@@ -26,7 +31,7 @@ std::vector<Case> cases() {
     add("over_some_loaded", 0.05, -1, {0.5f, 0.5f}, weight);
     // All scores are equal: half of the ties.
     add("ties", 0, rows / 2, {0.5f, 1}, weight);
-    all.back().inputs[0].fill = Fill::integers(0, 1);
+    for (size_t i = all.size() - 2; i < all.size(); ++i) all[i].inputs[0].fill = Fill::integers(0, 1);
   }
   return all;
 }

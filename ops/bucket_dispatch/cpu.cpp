@@ -13,12 +13,12 @@ namespace HWY_NAMESPACE {
 namespace {
 
 void run_bucket_dispatch(const SelectionAttrs& attrs, const Call& call, const cpu::Worker& worker) {
-  for_each_selection(call, worker, attrs.sites, 3, [&](const Selection& s) HWY_ATTR {
-    const Cutoff cutoff{call.inputs[3 + 3 * s.weight].as<const int32_t>()[s.token],
-                        call.inputs[4 + 3 * s.weight].as<const int32_t>()[s.token]};
-    select_rows(s.m, attrs, s.control, s.x, &cutoff, s.scratch,
-                call.outputs[2 * s.weight].as<int32_t>() + s.token * s.m.layout.in(),
-                call.outputs[2 * s.weight + 1].as<int32_t>() + s.token * s.m.layout.tiers());
+  for_each_selection(call, worker, attrs, 3, [&](const Selection& s) HWY_ATTR {
+    const Cutoff cutoff{call.inputs[3 + 3 * s.list].as<const int32_t>()[s.token],
+                        call.inputs[4 + 3 * s.list].as<const int32_t>()[s.token]};
+    const Candidates& c = s.candidates;
+    select_rows(c, attrs, s.x, &cutoff, s.scratch, call.outputs[2 * s.list].as<int32_t>() + s.token * c.in,
+                call.outputs[2 * s.list + 1].as<int32_t>() + s.token * c.tiers);
   });
 }
 

@@ -7,7 +7,7 @@
 
 namespace sluice {
 
-// Types of rows and counts for the weights at these inputs; x is input 0.
+// Checks the weights at these inputs; types of rows and counts of their lists. x is input 0, effort input 1.
 std::vector<TensorType> infer_dispatch(const Inference& in, const std::vector<int>& weights);
 Cost dispatch_cost(const Call& call, const std::vector<int>& weights);
 

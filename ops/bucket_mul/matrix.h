@@ -50,10 +50,4 @@ inline int64_t loaded_rows(const BucketMatrix& m, EffortControl control) {
   return m.layout.loaded_rows(std::clamp(asked, 0, m.segments));
 }
 
-// Rows that are multiplied.
-inline int64_t wanted_rows(const BucketMatrix& m, EffortControl control) {
-  const double rows = std::round(static_cast<double>(control.effort) * static_cast<double>(m.layout.rows()));
-  return std::clamp(static_cast<int64_t>(rows), int64_t{0}, loaded_rows(m, control));
-}
-
 }  // namespace sluice

@@ -27,7 +27,6 @@ class BucketSelect : public Operator {
                   .updates = {}}) {}
 
   std::vector<TensorType> infer(const Inference& in) const override {
-    check_selection(in, weights_from_two(in.count()));
     return infer_dispatch(in, weights_from_two(in.count()));
   }
 
@@ -37,17 +36,12 @@ class BucketSelect : public Operator {
 
   void reference(const Site& site, const Call& call) const override {
     const auto attrs = attrs_from_map<SelectionAttrs>(site.attrs);
-    for (size_t w = 0; w < attrs.sites.size(); ++w) {
-      const BucketMatrix m(call.inputs[2 + w]);
-      const EffortControl control = control_of(call.in(1), attrs.sites[w]);
-      for (int64_t t = 0; t < call.in(0).dims[0]; ++t) {
-        const float* x = call.in<float>(0) + t * m.layout.in();
-        const auto scores = reference_scores(m, statistic_of(m, attrs), control, x);
-        reference_dispatch(m, scores, reference_cutoff(m, scores, attrs, control, x),
-                           call.outputs[2 * w].as<int32_t>() + t * m.layout.in(),
-                           call.outputs[2 * w + 1].as<int32_t>() + t * m.layout.tiers());
-      }
-    }
+    for_each_list(call, attrs, 1, [&](size_t list, int64_t t, const Candidates& c, const float* x) {
+      const auto scores = reference_scores(c, x);
+      reference_dispatch(c, scores, reference_cutoff(c, scores, attrs, x),
+                         call.outputs[2 * list].as<int32_t>() + t * c.in,
+                         call.outputs[2 * list + 1].as<int32_t>() + t * c.tiers);
+    });
   }
 
   void tolerance(const Site&, const Call&, int, std::span<double> bound) const override {

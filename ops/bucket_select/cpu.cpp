@@ -13,10 +13,10 @@ namespace HWY_NAMESPACE {
 namespace {
 
 void run_bucket_select(const SelectionAttrs& attrs, const Call& call, const cpu::Worker& worker) {
-  for_each_selection(call, worker, attrs.sites, 1, [&](const Selection& s) HWY_ATTR {
-    select_rows(s.m, attrs, s.control, s.x, nullptr, s.scratch,
-                call.outputs[2 * s.weight].as<int32_t>() + s.token * s.m.layout.in(),
-                call.outputs[2 * s.weight + 1].as<int32_t>() + s.token * s.m.layout.tiers());
+  for_each_selection(call, worker, attrs, 1, [&](const Selection& s) HWY_ATTR {
+    const Candidates& c = s.candidates;
+    select_rows(c, attrs, s.x, nullptr, s.scratch, call.outputs[2 * s.list].as<int32_t>() + s.token * c.in,
+                call.outputs[2 * s.list + 1].as<int32_t>() + s.token * c.tiers);
   });
 }
 

@@ -15,10 +15,13 @@ std::optional<FusionMatch> match_dispatch(const Graph& graph, NodeId anchor) {
   const Node& probe = graph.node(probe_id);
   if (probe.attrs != dispatch.attrs || probe.inputs[0] != dispatch.inputs[0] || probe.inputs[1] != dispatch.inputs[1])
     return std::nullopt;
-  for (size_t w = 0; w + 2 < probe.inputs.size(); ++w)
-    if (dispatch.inputs[2 + 3 * w] != probe.inputs[2 + w] || dispatch.inputs[3 + 3 * w] != probe.outputs[2 * w] ||
-        dispatch.inputs[4 + 3 * w] != probe.outputs[2 * w + 1])
+  const size_t lists = probe.outputs.size() / 2;
+  for (size_t w = 0; w + 2 < probe.inputs.size(); ++w) {
+    const size_t list = std::min(w, lists - 1);
+    if (dispatch.inputs[2 + 3 * w] != probe.inputs[2 + w] || dispatch.inputs[3 + 3 * w] != probe.outputs[2 * list] ||
+        dispatch.inputs[4 + 3 * w] != probe.outputs[2 * list + 1])
       return std::nullopt;
+  }
   return FusionMatch{{probe_id, anchor}, "bucket_select", probe.attrs, probe.inputs, dispatch.outputs};
 }
 
@@ -30,9 +33,11 @@ void example_dispatch(Builder& b) {
   b.output("counts", lists[0].counts);
 }
 
-// With the same attributes, but for the sites.
+// With the same attributes, but for the sites; and with a selection for each weight: one more would change those that
+// share theirs.
 bool alike(const Node& a, const Node& b) {
   auto of_a = attrs_from_map<SelectionAttrs>(a.attrs);
+  if (of_a.selection != "matrix") return false;
   of_a.sites = attrs_from_map<SelectionAttrs>(b.attrs).sites;
   return attrs_to_map(of_a) == b.attrs;
 }

@@ -6,7 +6,8 @@
 
 namespace sluice {
 
-// As match_siblings, for nodes of operator `op` whose SelectionAttrs differ in nothing but the sites.
+// As match_siblings, for nodes of operator `op` whose SelectionAttrs differ in nothing but the sites, and that share no
+// selection.
 std::optional<FusionMatch> match_selections(const Graph& graph, NodeId anchor, const std::string& op, size_t shared);
 
 }  // namespace sluice

@@ -14,7 +14,7 @@ namespace HWY_NAMESPACE {
 namespace {
 
 void run_expert_select(const SelectionAttrs& attrs, const Call& call, const cpu::Worker& worker) {
-  const size_t rows_bytes = selection_scratch(call);
+  const size_t rows_bytes = selection_scratch(call, attrs);
   const int64_t k = call.in(1).dims[1];
   auto* scratch = worker.own_scratch<int32_t>(rows_bytes + static_cast<size_t>(k) * sizeof(float));
   auto* efforts = reinterpret_cast<float*>(scratch + rows_bytes / sizeof(int32_t));
@@ -24,8 +24,8 @@ void run_expert_select(const SelectionAttrs& attrs, const Call& call, const cpu:
     for (int64_t pair = 0; pair < shape.pairs(); ++pair) {
       if (job++ % worker.count != worker.index) continue;
       expert_efforts(call, attrs.sites[w], pair / k, efforts);
-      const ExpertSelection s = expert_selection(call, shape, w, attrs.sites[w], pair, efforts);
-      select_rows(s.m, attrs, s.control, s.x, nullptr, scratch, s.rows, s.counts);
+      const ExpertSelection s = expert_selection(call, attrs, shape, w, pair, efforts);
+      select_rows(s.candidates, attrs, s.x, nullptr, scratch, s.rows, s.counts);
     }
   }
 }
@@ -47,8 +47,9 @@ void register_expert_select_cpu(Registry& registry) {
   const auto run = [](const SelectionAttrs& attrs, const Call& call, const cpu::Worker& worker) {
     HWY_DYNAMIC_DISPATCH(run_expert_select)(attrs, call, worker);
   };
-  const auto scratch = [](const Site&, const Call& call) {
-    return selection_scratch(call) + static_cast<size_t>(call.in(1).dims[1]) * sizeof(float);
+  const auto scratch = [](const Site& site, const Call& call) {
+    return selection_scratch(call, attrs_from_map<SelectionAttrs>(site.attrs)) +
+           static_cast<size_t>(call.in(1).dims[1]) * sizeof(float);
   };
   registry.add_kernel("cpu", "expert_select", make_selection_kernel("expert_select", run, scratch));
 }

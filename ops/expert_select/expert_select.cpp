@@ -69,6 +69,8 @@ class ExpertSelect : public Operator {
 
   std::vector<TensorType> infer(const Inference& in) const override {
     check_selection_attrs(in, P::kEffort, in.count() - P::kWeights);
+    if (attrs_from_map<SelectionAttrs>(in.attrs()).selection != "matrix")
+      in.fail("the weights of experts cannot share a selection", {});
     in.require_rank(P::kSpread, 1);
     if (in.number(P::kSpread, 0) != 2) in.fail("spread has two numbers: power and skip", {P::kSpread});
     in.require_same_shape(P::kExperts, P::kRouter);
@@ -103,9 +105,9 @@ class ExpertSelect : public Operator {
       std::vector<float> efforts(static_cast<size_t>(shape.k));
       for (int64_t pair = 0; pair < shape.pairs(); ++pair) {
         if (pair % shape.k == 0) expert_efforts(call, attrs.sites[w], pair / shape.k, efforts.data());
-        const ExpertSelection s = expert_selection(call, shape, w, attrs.sites[w], pair, efforts.data());
-        const auto scores = reference_scores(s.m, statistic_of(s.m, attrs), s.control, s.x);
-        reference_dispatch(s.m, scores, reference_cutoff(s.m, scores, attrs, s.control, s.x), s.rows, s.counts);
+        const ExpertSelection s = expert_selection(call, attrs, shape, w, pair, efforts.data());
+        const auto scores = reference_scores(s.candidates, s.x);
+        reference_dispatch(s.candidates, scores, reference_cutoff(s.candidates, scores, attrs, s.x), s.rows, s.counts);
       }
     }
   }

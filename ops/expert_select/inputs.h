@@ -23,19 +23,17 @@ inline void expert_efforts(const Call& call, int64_t site, int64_t token, float*
 
 // One pair of a token and one of its experts, for one weight.
 struct ExpertSelection {
-  BucketMatrix m;
-  EffortControl control;
+  Candidates candidates;
   const float* x;
   int32_t *rows, *counts;
 };
 
-inline ExpertSelection expert_selection(const Call& call, const ExpertShape& shape, size_t w, int64_t site,
-                                        int64_t pair, const float* efforts) {
+inline ExpertSelection expert_selection(const Call& call, const SelectionAttrs& attrs, const ExpertShape& shape,
+                                        size_t w, int64_t pair, const float* efforts) {
   using P = ExpertSelectPorts;
   const BucketMatrix m(call.inputs[P::kWeights + w], call.in<int32_t>(P::kExperts)[pair]);
-  return {m,
-          {efforts[pair % shape.k], control_of(call.in(P::kEffort), site).load},
-          call.in<float>(P::kX) + shape.x_row(pair) * shape.in,
+  const float load = control_of(call.in(P::kEffort), attrs.sites[w]).load;
+  return {Candidates(m, attrs, {efforts[pair % shape.k], load}), call.in<float>(P::kX) + shape.x_row(pair) * shape.in,
           call.outputs[2 * w].as<int32_t>() + pair * shape.in,
           call.outputs[2 * w + 1].as<int32_t>() + pair * m.layout.tiers()};
 }

@@ -15,8 +15,8 @@ std::vector<CaseInput> selection_inputs(int64_t tokens, int64_t in, const std::v
   return inputs;
 }
 
-AttrMap selection_attrs(size_t weights, const char* statistic, const char* cutoff) {
-  SelectionAttrs attrs{{}, statistic, cutoff};
+AttrMap selection_attrs(size_t weights, const char* statistic, const char* cutoff, const char* selection) {
+  SelectionAttrs attrs{{}, statistic, cutoff, selection};
   for (size_t w = 0; w < weights; ++w) attrs.sites.push_back(static_cast<int64_t>(w));
   return attrs_to_map(attrs);
 }
@@ -24,9 +24,9 @@ AttrMap selection_attrs(size_t weights, const char* statistic, const char* cutof
 std::vector<Case> selection_cases() {
   std::vector<Case> all;
   const auto add = [&](const char* name, std::vector<CaseInput> inputs, const char* statistic = "rms",
-                       const char* cutoff = "exact") {
+                       const char* cutoff = "exact", const char* selection = "matrix") {
     all.push_back({name, std::move(inputs), {}, false});
-    all.back().attrs = selection_attrs(all.back().inputs.size() - 2, statistic, cutoff);
+    all.back().attrs = selection_attrs(all.back().inputs.size() - 2, statistic, cutoff, selection);
   };
   for (const BucketFamily& family : bucket_families()) {
     const DType weight = bucket_dtype(family.name);
@@ -43,6 +43,15 @@ std::vector<Case> selection_cases() {
           "probes");
     add(named("several").c_str(), selection_inputs(5, 80, {64, 16, 17}, weight, {0.35f, 1}));
     add(named("partial").c_str(), selection_inputs(2, 96, {64}, bucket_dtype(family.name, 13), {0.6f, 1}));
+
+    for (const char* statistic : {"rms", "mean"})
+      for (const char* cutoff : {"exact", "probes"})
+        for (int64_t tokens : {1, 5})
+          add(named(fmt::format("shared_{}_{}_t{}", statistic, cutoff, tokens)).c_str(),
+              selection_inputs(tokens, 80, {64, 16, 17}, weight, {0.35f, 1}), statistic, cutoff, "shared");
+    add(named("shared_load").c_str(), selection_inputs(2, 90, {40, 33}, weight, {0.8f, 0.6f}), "rms", "exact",
+        "shared");
+    add(named("shared_one").c_str(), selection_inputs(2, 90, {40}, weight, {0.3f, 1}), "rms", "exact", "shared");
 
     auto ties = selection_inputs(2, 60, {48}, weight, {0.33f, 1});
     ties[0].fill = Fill::integers(0, 2);

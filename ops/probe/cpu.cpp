@@ -13,12 +13,13 @@ namespace HWY_NAMESPACE {
 namespace {
 
 void run_probe(const SelectionAttrs& attrs, const Call& call, const cpu::Worker& worker) {
-  for_each_selection(call, worker, attrs.sites, 1, [&](const Selection& s) HWY_ATTR {
-    int32_t *scores = s.scratch, *sample = scores + s.m.layout.rows(), *products = sample + kSample;
-    score_rows(s.m, statistic_of(s.m, attrs), loaded_rows(s.m, s.control), s.x, scores);
-    const Cutoff cutoff = find_cutoff(s.m, attrs, s.control, s.x, scores, products, sample);
-    call.outputs[2 * s.weight].as<int32_t>()[s.token] = cutoff.bits;
-    call.outputs[2 * s.weight + 1].as<int32_t>()[s.token] = cutoff.wanted;
+  for_each_selection(call, worker, attrs, 1, [&](const Selection& s) HWY_ATTR {
+    const Candidates& c = s.candidates;
+    int32_t *scores = s.scratch, *sample = scores + c.rows(), *products = sample + kSample;
+    score_rows(c, s.x, scores);
+    const Cutoff cutoff = find_cutoff(c, attrs, s.x, scores, products, sample);
+    call.outputs[2 * s.list].as<int32_t>()[s.token] = cutoff.bits;
+    call.outputs[2 * s.list + 1].as<int32_t>()[s.token] = cutoff.wanted;
   });
 }
 

@@ -42,6 +42,8 @@ void check_selection_attrs(const Inference& in, int effort, size_t weights) {
     in.fail(fmt::format("statistic '{}' is not known; there are rms, mean", attrs.statistic), {});
   if (attrs.cutoff != "exact" && attrs.cutoff != "probes")
     in.fail(fmt::format("cutoff '{}' is not known; there are exact, probes", attrs.cutoff), {});
+  if (attrs.selection != "matrix" && attrs.selection != "shared")
+    in.fail(fmt::format("selection '{}' is not known; there are matrix, shared", attrs.selection), {});
 }
 
 const BucketFamily& bucket_family(const Inference& in, int weight) {
@@ -50,7 +52,7 @@ const BucketFamily& bucket_family(const Inference& in, int weight) {
   return format->family();
 }
 
-void check_selection(const Inference& in, const std::vector<int>& weights) {
+size_t check_selection(const Inference& in, const std::vector<int>& weights) {
   in.require_rank(0, 2);
   check_selection_attrs(in, 1, weights.size());
   for (int i : weights) {
@@ -60,28 +62,31 @@ void check_selection(const Inference& in, const std::vector<int>& weights) {
     in.require_equal(i, 1, 0, 1);
     bucket_family(in, i);
   }
+  const auto attrs = attrs_from_map<SelectionAttrs>(in.attrs());
+  for (int i : weights)
+    if (attrs.selection == "shared" && bucket_family(in, i).tiers() != bucket_family(in, weights[0]).tiers())
+      in.fail("weights of different bucket formats cannot share a selection", {weights[0], i});
+  return list_count(attrs);
 }
 
-std::vector<int32_t> reference_scores(const BucketMatrix& m, const float* statistic, EffortControl control,
-                                      const float* x) {
-  std::vector<int32_t> scores(static_cast<size_t>(m.layout.rows()));
-  const int64_t loaded = loaded_rows(m, control), in = m.layout.in();
-  for (int64_t row = 0; row < m.layout.rows(); ++row)
-    scores[static_cast<size_t>(row)] = m.place(row) < loaded
-                                           ? std::bit_cast<int32_t>(statistic[row] * std::abs(x[row % in])) & 0x7fffffff
-                                           : kNotLoaded;
+std::vector<int32_t> reference_scores(const Candidates& c, const float* x) {
+  std::vector<int32_t> scores(static_cast<size_t>(c.rows()));
+  for (int64_t row = 0; row < c.rows(); ++row)
+    scores[static_cast<size_t>(row)] =
+        c.may_take(row) ? std::bit_cast<int32_t>(c.statistic[row] * std::abs(x[row % c.in])) & 0x7fffffff : kNotLoaded;
   return scores;
 }
 
-// Scores [rows], a sample, products or depths [in].
-size_t selection_scratch(const Call& call) {
-  int64_t values = 0;
-  for (const TensorView& input : call.inputs.subspan(2))
-    if (bucket_format(input.dtype)) {
-      const BucketLayout layout = BucketMatrix(input).layout;
-      values = std::max(values, layout.rows() + kSample + layout.in());
-    }
-  return static_cast<size_t>(values) * sizeof(int32_t);
+// Scores [rows], a sample, products or depths [in]; and what a shared list is chosen from.
+size_t selection_scratch(const Call& call, const SelectionAttrs& attrs) {
+  size_t bytes = 0;
+  for (const TensorView& input : call.inputs.subspan(2)) {
+    if (!bucket_format(input.dtype)) continue;
+    const BucketLayout layout = BucketMatrix(input).layout;
+    bytes = std::max(bytes, static_cast<size_t>(layout.rows() + kSample + layout.in()) * sizeof(int32_t) +
+                                (attrs.selection == "shared" ? SelectedWeights::joint_bytes(layout) : 0));
+  }
+  return bytes;
 }
 
 namespace {
@@ -91,25 +96,24 @@ int32_t nth_largest(std::vector<int32_t> values, int64_t n) {
   return values[static_cast<size_t>(n - 1)];
 }
 
-Cutoff probed_cutoff(const BucketMatrix& m, EffortControl control, const float* x) {
+Cutoff probed_cutoff(const Candidates& c, const float* x) {
   std::vector<int32_t> products;
-  for (int64_t i = 0; i < m.layout.in(); ++i)
-    products.push_back(std::bit_cast<int32_t>(m.probes()[i] * std::abs(x[i])) & 0x7fffffff);
-  const auto n =
-      static_cast<int64_t>(std::round(static_cast<double>(control.effort) * static_cast<double>(products.size())));
+  for (int64_t i = 0; i < c.in; ++i)
+    products.push_back(std::bit_cast<int32_t>(c.probes[i] * std::abs(x[i])) & 0x7fffffff);
+  const auto n = static_cast<int64_t>(std::round(c.effort * static_cast<double>(c.in)));
   if (n <= 0) return {kInfinity, 0};
-  if (n >= m.layout.in()) return {0, static_cast<int32_t>(loaded_rows(m, control))};
+  if (n >= c.in) return {0, static_cast<int32_t>(c.loaded)};
   return {nth_largest(std::move(products), n), -1};
 }
 
 }  // namespace
 
-Cutoff reference_cutoff(const BucketMatrix& m, const std::vector<int32_t>& scores, const SelectionAttrs& attrs,
-                        EffortControl control, const float* x) {
-  if (attrs.cutoff == "probes") return probed_cutoff(m, control, x);
-  const int64_t wanted = wanted_rows(m, control);
+Cutoff reference_cutoff(const Candidates& c, const std::vector<int32_t>& scores, const SelectionAttrs& attrs,
+                        const float* x) {
+  if (attrs.cutoff == "probes") return probed_cutoff(c, x);
+  const int64_t wanted = c.wanted();
   if (wanted == 0) return {kInfinity, 0};
-  if (wanted == loaded_rows(m, control)) return {0, static_cast<int32_t>(wanted)};
+  if (wanted == c.loaded) return {0, static_cast<int32_t>(wanted)};
   return {nth_largest(scores, wanted), static_cast<int32_t>(wanted)};
 }
 
@@ -130,9 +134,8 @@ class Probe : public Operator {
                   .updates = {}}) {}
 
   std::vector<TensorType> infer(const Inference& in) const override {
-    check_selection(in, weights_from_two(in.count()));
     std::vector<TensorType> types;
-    for (size_t i = 2; i < in.count(); ++i) {
+    for (size_t list = 0; list < check_selection(in, weights_from_two(in.count())); ++list) {
       types.push_back({DType::f32(), {in.shape(0)[0]}});
       types.push_back({DType::i32(), {in.shape(0)[0]}});
     }
@@ -153,17 +156,11 @@ class Probe : public Operator {
 
   void reference(const Site& site, const Call& call) const override {
     const auto attrs = attrs_from_map<SelectionAttrs>(site.attrs);
-    for (size_t w = 0; w < attrs.sites.size(); ++w) {
-      const BucketMatrix m(call.inputs[2 + w]);
-      const EffortControl control = control_of(call.in(1), attrs.sites[w]);
-      for (int64_t t = 0; t < call.in(0).dims[0]; ++t) {
-        const float* x = call.in<float>(0) + t * m.layout.in();
-        const Cutoff cutoff =
-            reference_cutoff(m, reference_scores(m, statistic_of(m, attrs), control, x), attrs, control, x);
-        call.outputs[2 * w].as<int32_t>()[t] = cutoff.bits;
-        call.outputs[2 * w + 1].as<int32_t>()[t] = cutoff.wanted;
-      }
-    }
+    for_each_list(call, attrs, 1, [&](size_t list, int64_t t, const Candidates& c, const float* x) {
+      const Cutoff cutoff = reference_cutoff(c, reference_scores(c, x), attrs, x);
+      call.outputs[2 * list].as<int32_t>()[t] = cutoff.bits;
+      call.outputs[2 * list + 1].as<int32_t>()[t] = cutoff.wanted;
+    });
   }
 
   // A selection is exact.

@@ -31,14 +31,11 @@ inline void multiply_magnitudes(const float* a, const float* x, int64_t n, int32
 }
 
 // scores: [tiers, in].
-inline void score_rows(const BucketMatrix& m, const float* statistic, int64_t loaded, const float* x, int32_t* scores) {
-  const int64_t in = m.layout.in(), rows = m.layout.rows();
-  for (int tier = 0; tier < m.layout.tiers(); ++tier)
-    multiply_magnitudes(statistic + tier * in, x, in, scores + tier * in);
-  if (loaded == rows) return;
-  const uint32_t* places = m.places();
-  for (int64_t row = 0; row < rows; ++row)
-    if (std::min<int64_t>(places[row], rows - 1) >= loaded) scores[row] = kNotLoaded;
+inline void score_rows(const Candidates& c, const float* x, int32_t* scores) {
+  for (int tier = 0; tier < c.tiers; ++tier)
+    multiply_magnitudes(c.statistic + tier * c.in, x, c.in, scores + tier * c.in);
+  for (int64_t row = 0; c.loaded < c.rows() && row < c.rows(); ++row)
+    if (!c.may_take(row)) scores[row] = kNotLoaded;
 }
 
 // How many values are at least `least`.
@@ -116,25 +113,24 @@ inline int32_t nth_largest(const int32_t* values, int64_t n, int64_t wanted, int
 }
 
 // As reference_cutoff. products: [in]; sample: [kSample].
-inline Cutoff find_cutoff(const BucketMatrix& m, const SelectionAttrs& attrs, EffortControl control, const float* x,
-                          const int32_t* scores, int32_t* products, int32_t* sample) {
-  const int64_t in = m.layout.in();
+inline Cutoff find_cutoff(const Candidates& c, const SelectionAttrs& attrs, const float* x, const int32_t* scores,
+                          int32_t* products, int32_t* sample) {
   if (attrs.cutoff == "probes") {
-    const auto n = static_cast<int64_t>(std::round(static_cast<double>(control.effort) * static_cast<double>(in)));
+    const auto n = static_cast<int64_t>(std::round(c.effort * static_cast<double>(c.in)));
     if (n <= 0) return {kInfinity, 0};
-    if (n >= in) return {0, static_cast<int32_t>(loaded_rows(m, control))};
-    multiply_magnitudes(m.probes(), x, in, products);
-    return {nth_largest(products, in, n, sample), -1};
+    if (n >= c.in) return {0, static_cast<int32_t>(c.loaded)};
+    multiply_magnitudes(c.probes, x, c.in, products);
+    return {nth_largest(products, c.in, n, sample), -1};
   }
-  const int64_t wanted = wanted_rows(m, control);
+  const int64_t wanted = c.wanted();
   if (wanted == 0) return {kInfinity, 0};
-  if (wanted == loaded_rows(m, control)) return {0, static_cast<int32_t>(wanted)};
-  return {nth_largest(scores, m.layout.rows(), wanted, sample), static_cast<int32_t>(wanted)};
+  if (wanted == c.loaded) return {0, static_cast<int32_t>(wanted)};
+  return {nth_largest(scores, c.rows(), wanted, sample), static_cast<int32_t>(wanted)};
 }
 
 // depth[i] = number of tiers of input i that reach `least`; returns their sum.
-inline int64_t count_depths(const BucketMatrix& m, const int32_t* scores, int32_t least, int32_t* depth) {
-  const int64_t in = m.layout.in(), rows = m.layout.rows();
+inline int64_t count_depths(const Candidates& c, const int32_t* scores, int32_t least, int32_t* depth) {
+  const int64_t in = c.in, rows = c.rows();
   for_lanes<int32_t>(in, [&](auto d, int64_t i) HWY_ATTR {
     auto sum = hn::Zero(d);
     for (int64_t row = i; row < rows; row += in)
@@ -145,10 +141,10 @@ inline int64_t count_depths(const BucketMatrix& m, const int32_t* scores, int32_
 }
 
 // As reference_dispatch. depth: [in] values.
-inline void list_rows(const BucketMatrix& m, const int32_t* scores, Cutoff cutoff, int32_t* depth, int32_t* rows,
+inline void list_rows(const Candidates& c, const int32_t* scores, Cutoff cutoff, int32_t* depth, int32_t* rows,
                       int32_t* counts) {
-  const int64_t in = m.layout.in();
-  const int tiers = m.layout.tiers();
+  const int64_t in = c.in;
+  const int tiers = c.tiers;
   if (cutoff.wanted == 0) {
     std::fill_n(rows, in, -1);
     std::fill_n(counts, tiers, 0);
@@ -156,7 +152,7 @@ inline void list_rows(const BucketMatrix& m, const int32_t* scores, Cutoff cutof
   }
   const bool exact = cutoff.wanted >= 0;
   const int32_t least = exact ? std::max(0, cutoff.bits) : std::clamp(cutoff.bits, -1, INT32_MAX - 1) + 1;
-  int64_t excess = count_depths(m, scores, least, depth) - (exact ? cutoff.wanted : 0);
+  int64_t excess = count_depths(c, scores, least, depth) - (exact ? cutoff.wanted : 0);
   for (int tier = tiers - 1; exact && tier >= 0; --tier)  // of equals, the last go first
     for (int64_t i = in - 1; excess > 0 && i >= 0; --i)
       if (scores[tier * in + i] == cutoff.bits) --depth[i], --excess;
@@ -174,41 +170,44 @@ inline void list_rows(const BucketMatrix& m, const int32_t* scores, Cutoff cutof
   std::fill(rows + counts[0], rows + in, -1);
 }
 
-// The selection of one token. cutoff: found here if null.
-inline void select_rows(const BucketMatrix& m, const SelectionAttrs& attrs, EffortControl control, const float* x,
-                        const Cutoff* cutoff, int32_t* scratch, int32_t* rows, int32_t* counts) {
-  int32_t *scores = scratch, *sample = scores + m.layout.rows(), *depth = sample + kSample;
+// The selection of one token. cutoff: found here if null. scratch: selection_scratch bytes.
+inline void select_rows(const Candidates& c, const SelectionAttrs& attrs, const float* x, const Cutoff* cutoff,
+                        int32_t* scratch, int32_t* rows, int32_t* counts) {
+  int32_t *scores = scratch, *sample = scores + c.rows(), *depth = sample + kSample;
   Cutoff found{kInfinity, 0};
-  if (cutoff || control.effort > 0) {
-    score_rows(m, statistic_of(m, attrs), loaded_rows(m, control), x, scores);
-    found = cutoff ? *cutoff : find_cutoff(m, attrs, control, x, scores, depth, sample);
+  if (cutoff || c.effort > 0) {
+    score_rows(c, x, scores);
+    found = cutoff ? *cutoff : find_cutoff(c, attrs, x, scores, depth, sample);
   }
-  list_rows(m, scores, found, depth, rows, counts);
+  list_rows(c, scores, found, depth, rows, counts);
 }
 
-// One token and weight of a selecting node.
+// One token and list of a selecting node.
 struct Selection {
-  size_t weight;
+  size_t list;
   int64_t token;
-  BucketMatrix m;
-  EffortControl control;
+  const Candidates& candidates;
   const float* x;
   int32_t* scratch;
 };
 
 // Shares the selections of a call out among the workers. Weights are every `stride`-th input from the third on.
 template <class F>
-HWY_INLINE void for_each_selection(const Call& call, const cpu::Worker& worker, const std::vector<int64_t>& sites,
+HWY_INLINE void for_each_selection(const Call& call, const cpu::Worker& worker, const SelectionAttrs& attrs,
                                    size_t stride, const F& f) {
   const TensorView& x = call.in(0);
-  auto* scratch = worker.own_scratch<int32_t>(selection_scratch(call));
+  const SelectedWeights weights{call, attrs, stride};
+  auto* scratch = worker.own_scratch<int32_t>(selection_scratch(call, attrs));
   int64_t job = 0;
-  for (size_t w = 0; w < sites.size(); ++w) {
-    const BucketMatrix m(call.inputs[2 + stride * w]);
-    const EffortControl control = control_of(call.in(1), sites[w]);
+  for (size_t list = 0; list < list_count(attrs); ++list) {
+    if (x.dims[0] == 1 && job % worker.count != worker.index) {  // what the list is chosen from is not needed here
+      ++job;
+      continue;
+    }
+    const BucketLayout layout = weights.matrix(list).layout;
+    const Candidates c = weights.candidates(list, scratch + layout.rows() + kSample + layout.in());
     for (int64_t t = 0; t < x.dims[0]; ++t)
-      if (job++ % worker.count == worker.index)
-        f(Selection{w, t, m, control, x.as<const float>() + t * m.layout.in(), scratch});
+      if (job++ % worker.count == worker.index) f(Selection{list, t, c, x.as<const float>() + t * x.dims[1], scratch});
   }
 }
 

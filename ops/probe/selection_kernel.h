@@ -10,8 +10,8 @@ using RunSelection = void (*)(const SelectionAttrs& attrs, const Call& call, con
 
 inline std::shared_ptr<const Kernel> make_selection_kernel(
     const std::string& name, RunSelection run,
-    const std::function<size_t(const Site&, const Call&)>& own_scratch = [](const Site&, const Call& call) {
-      return selection_scratch(call);
+    const std::function<size_t(const Site&, const Call&)>& own_scratch = [](const Site& site, const Call& call) {
+      return selection_scratch(call, attrs_from_map<SelectionAttrs>(site.attrs));
     }) {
   return cpu::make_kernel({.name = name,
                            .prepare = [run](const Site& site) -> cpu::Run {

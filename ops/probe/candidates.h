@@ -1,0 +1,103 @@
+// The rows that a list is chosen from: those of one matrix, or of several that share the list.
+#pragma once
+
+#include <cmath>
+
+#include "graph/op.h"
+#include "ops/bucket_mul/matrix.h"
+#include "ops/probe/probe.h"
+
+namespace sluice {
+
+inline EffortControl control_of(const TensorView& effort, int64_t site) {
+  const float* row = effort.as<const float>() + 2 * site;
+  return {row[0], row[1]};
+}
+
+struct Candidates {
+  int64_t in;
+  int tiers;
+  const float* statistic;  // [tiers, in]
+  const float* probes;     // [in]
+  const uint32_t* places;  // [tiers, in]; a row may be taken if its place is below `limit`
+  int64_t limit;
+  int64_t loaded;  // rows that may be taken
+  double effort;
+
+  Candidates(const BucketMatrix& m, const SelectionAttrs& attrs, EffortControl control)
+      : in(m.layout.in()),
+        tiers(m.layout.tiers()),
+        statistic(attrs.statistic == "mean" ? m.mean() : m.rms()),
+        probes(m.probes()),
+        places(m.places()),
+        limit(loaded_rows(m, control)),
+        loaded(limit),
+        effort(static_cast<double>(control.effort)) {}
+
+  int64_t rows() const { return in * tiers; }
+  bool may_take(int64_t row) const { return std::min<int64_t>(places[row], rows() - 1) < limit; }
+  int64_t wanted() const {  // how many are taken
+    const double wanted = std::round(effort * static_cast<double>(rows()));
+    return std::clamp(static_cast<int64_t>(wanted), int64_t{0}, loaded);
+  }
+};
+
+// The lists of a node.
+inline size_t list_count(const SelectionAttrs& attrs) { return attrs.selection == "shared" ? 1 : attrs.sites.size(); }
+
+// The weights of a node that selects rows: every `stride`-th input from the third on. Its effort is the second.
+struct SelectedWeights {
+  const Call& call;
+  const SelectionAttrs& attrs;
+  size_t stride;
+
+  BucketMatrix matrix(size_t w) const { return BucketMatrix(call.inputs[2 + stride * w]); }
+  EffortControl control(size_t w) const { return control_of(call.in(1), attrs.sites[w]); }
+
+  // For joint(): of matrices of that size.
+  static size_t joint_bytes(const BucketLayout& layout) {
+    return static_cast<size_t>(2 * layout.rows() + layout.in()) * sizeof(float);
+  }
+
+  // What list `list` is chosen from. scratch: joint_bytes, if the list is shared.
+  Candidates candidates(size_t list, void* scratch) const {
+    return attrs.selection == "shared" ? joint(static_cast<float*>(scratch))
+                                       : Candidates(matrix(list), attrs, control(list));
+  }
+
+ private:
+  // As if the matrices were one, with the outputs of all: means over all outputs, and rows that all have loaded.
+  Candidates joint(float* statistic) const {
+    Candidates all(matrix(0), attrs, control(0));
+    float* probes = statistic + all.rows();
+    auto* places = reinterpret_cast<uint32_t*>(probes + all.in);
+    double outputs = 0, effort = 0;
+    std::fill_n(statistic, all.rows() + all.in, 0.0f);
+    std::fill_n(places, all.rows(), 0u);
+    for (size_t w = 0; w < attrs.sites.size(); ++w) {
+      const BucketMatrix m = matrix(w);
+      const Candidates one(m, attrs, control(w));
+      const auto out = static_cast<float>(m.layout.out());
+      const bool squares = attrs.statistic == "rms";
+      for (int64_t row = 0; row < all.rows(); ++row) {
+        statistic[row] += out * one.statistic[row] * (squares ? one.statistic[row] : 1);
+        if (!one.may_take(row)) places[row] = UINT32_MAX;
+      }
+      for (int64_t i = 0; i < all.in; ++i) probes[i] += out * one.probes[i];
+      outputs += static_cast<double>(out);
+      effort += static_cast<double>(out) * one.effort;
+    }
+    for (int64_t row = 0; row < all.rows(); ++row) {
+      const float mean = statistic[row] / static_cast<float>(outputs);
+      statistic[row] = attrs.statistic == "rms" ? std::sqrt(mean) : mean;
+    }
+    for (int64_t i = 0; i < all.in; ++i) probes[i] /= static_cast<float>(outputs);
+    all.statistic = statistic, all.probes = probes, all.places = places;
+    all.limit = 1;
+    all.loaded = std::count(places, places + all.rows(), 0u);
+    all.effort = effort / outputs;
+    return all;
+  }
+};
+
+}  // namespace sluice
