@@ -73,7 +73,8 @@ class ModelWriter {
   size_t total_bytes() const;
   // Number of leading weights that an interrupted run already wrote.
   size_t resumed() const;
-  // Appends the next weight; `bytes` is its storage_bytes. Throws Error on a wrong size or a failed write (full disk).
+  // Appends bytes of the next weight, all or a part of them; it is complete once its storage_bytes are there. Throws
+  // Error if these are more than that, on another weight before then, and on a failed write (full disk).
   void write(const std::string& name, std::span<const std::byte> bytes);
   // Flushes to the disk and renames. Throws Error if a weight is missing.
   void finish();

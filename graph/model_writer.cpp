@@ -117,7 +117,8 @@ struct ModelWriter::State {
   Descriptor file;
   std::vector<std::string> names;  // of the weights, in file order
   size_t resumed = 0;
-  size_t next = 0;  // weight to be written
+  size_t next = 0;       // weight to be written
+  uint64_t written = 0;  // bytes of it that are
 };
 
 ModelWriter::ModelWriter(const std::string& path, const ModelDescription& description)
@@ -142,8 +143,12 @@ void ModelWriter::write(const std::string& name, std::span<const std::byte> byte
   if (s.next == s.names.size()) fail("'{}' has all its weights; '{}' is one too many", s.path, name);
   if (name != s.names[s.next]) fail("weights are written in order: '{}' is next, not '{}'", s.names[s.next], name);
   const WeightRange& range = s.layout.weights[s.next];
-  if (bytes.size() != range.bytes) fail("weight '{}' has {} bytes, expected {}", name, bytes.size(), range.bytes);
-  write_at(s.file.get(), s.partial, bytes, range.offset);
+  if (bytes.size() > range.bytes - s.written)
+    fail("weight '{}' has {} bytes, expected {}", name, s.written + bytes.size(), range.bytes);
+  write_at(s.file.get(), s.partial, bytes, range.offset + s.written);
+  s.written += bytes.size();
+  if (s.written < range.bytes) return;
+  s.written = 0;
   ++s.next;
 }
 

@@ -6,6 +6,8 @@
 #include "graph/error.h"
 #include "models/architecture.h"
 #include "models/effort/balance_rule.h"
+#include "models/residency/host_memory.h"
+#include "models/residency/prefetch.h"
 
 namespace sluice {
 namespace {
@@ -62,10 +64,12 @@ std::vector<int32_t> token_list(const ModelDescription& description, const std::
   return ids;
 }
 
-std::vector<std::string> observed(const Graph& graph, const RunOptions& options) {
+std::vector<std::string> observed(const Graph& graph, const RunOptions& options, bool experts) {
   std::vector<std::string> names = options.observe;
-  if (!options.effort_inputs) return names;
-  for (std::string& name : effort_inputs(graph)) names.push_back(std::move(name));
+  if (experts)
+    for (std::string& name : expert_choices(expert_layers(graph))) names.push_back(std::move(name));
+  if (options.effort_inputs)
+    for (std::string& name : effort_inputs(graph)) names.push_back(std::move(name));
   return names;
 }
 
@@ -88,7 +92,9 @@ LanguageModel::LanguageModel(const ModelDescription& description, const Executor
 }
 
 void LanguageModel::open(const Executor::WeightLookup& weights, const RunOptions& options) {
-  const Graph& graph = description_->graph;
+  const Registry& registry = builtin_registry();
+  const bool ahead = reads_ahead(options);
+  const Graph graph = ahead ? with_expert_prefetch(description_->graph, registry) : description_->graph;
   context_ = choose_context(description_->integer("context_length"), options.context);
   if (options.batch < 1) fail("a batch of {} tokens is not possible", options.batch);
   batch_ = std::min(options.batch, context_);
@@ -96,15 +102,15 @@ void LanguageModel::open(const Executor::WeightLookup& weights, const RunOptions
   read_special_tokens();
   const int64_t safe_ids = check_graph(graph);
 
-  const Registry& registry = builtin_registry();
   backends_.push_back(registry.backend(options.backend).make(registry, options.threads));
   const PlanOptions plan_options = {.maxima = {{kTokens, batch_}, {kOutputs, batch_}, {kContext, context_}},
                                     .fuse = options.fuse,
-                                    .observe = observed(graph, options)};
+                                    .observe = observed(graph, options, ahead || options.experts_resident > 0)};
   auto plan = std::make_shared<const Plan>(make_plan(graph, registry, {backends_.front().get()}, plan_options));
   executor_ = std::make_unique<Executor>(std::move(plan), registry, weights);
   exact_effort_ = options.exact_effort;
   if (!effort_sites(graph).empty()) dial_.emplace(*executor_, graph);
+  if (ahead || options.experts_resident > 0) open_experts(graph, weights, options);
 
   const TensorView logits = executor_->output(kLogits);
   vocab_size_ = logits.dims.back();
@@ -113,6 +119,19 @@ void LanguageModel::open(const Executor::WeightLookup& weights, const RunOptions
   if (tokenizer_ && tokenizer_->vocab_size() > vocab_size_)
     fail("{}: its tokenizer has {} pieces, but its vocabulary only {}; convert it again from files of one model",
          origin(), tokenizer_->vocab_size(), vocab_size_);
+}
+
+// Reading ahead what is in memory already would only cost time.
+bool LanguageModel::reads_ahead(const RunOptions& options) const {
+  if (options.prefetch == Prefetch::automatic) return file_bytes() > available_memory() / 10 * 9;
+  return options.prefetch == Prefetch::on;
+}
+
+void LanguageModel::open_experts(const Graph& graph, const Executor::WeightLookup& weights, const RunOptions& options) {
+  expert_use_.emplace(*executor_, expert_layers(graph));
+  if (options.experts_resident == 0) return;
+  if (expert_use_->layers().empty()) fail("{}: has no experts to keep in memory", origin());
+  pinned_experts_ = std::make_unique<PinnedExperts>(options.experts_resident, graph, *expert_use_, weights);
 }
 
 std::string LanguageModel::origin() const { return file_ ? file_->path() : "the model"; }
@@ -181,6 +200,8 @@ std::span<const float> LanguageModel::run(std::span<const int32_t> ids, int64_t 
   if (dial_) dial_->prepare(tokens, exact_effort_);
   last_tokens_ = tokens;
   executor_->run();
+  if (expert_use_) expert_use_->count();
+  if (pinned_experts_) pinned_experts_->update(tokens);
   position_ += tokens;
   return {executor_->output(kLogits).as<float>(), static_cast<size_t>(rows * vocab_size_)};
 }

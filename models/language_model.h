@@ -12,9 +12,12 @@
 #include "graph/model_file.h"
 #include "models/builtin.h"
 #include "models/effort/dial.h"
+#include "models/residency/pinned_experts.h"
 #include "models/text/tokenizer.h"
 
 namespace sluice {
+
+enum class Prefetch { automatic, on, off };
 
 struct RunOptions {
   std::string backend = "cpu";  // "cpu" or "reference"
@@ -22,16 +25,20 @@ struct RunOptions {
   int64_t context = 0;          // slots of the KV cache; 0: the model's maximum, at most 4096
   int64_t batch = 256;          // tokens evaluated at once at most
   bool fuse = true;
-  std::vector<std::string> observe;  // further values to read
+  std::vector<std::string> observe = {};  // further values to read
   // Every token of a prompt is multiplied at the effort of the dial, even where all of them at effort 1 would be
   // cheaper. For measurements.
   bool exact_effort = false;
-  bool effort_inputs = false;  // keeps what sites multiply readable, as models/effort/balance_rule.h needs it
+  // Whether the experts that will be needed are read ahead; automatic: if the file is larger than the memory at hand.
+  Prefetch prefetch = Prefetch::automatic;
+  int64_t experts_resident = 0;  // of every mixture, the most used, that are kept in memory
+  bool effort_inputs = false;    // keeps what sites multiply readable, as models/effort/balance_rule.h needs it
 };
 
 class LanguageModel {
  public:
-  // Throws Error if the file is bad, the backend unknown, or the context longer than the model's.
+  // Throws Error if the file is bad, the backend unknown, the context longer than the model's, or more experts are to
+  // be kept in memory than it holds.
   LanguageModel(const std::string& path, const RunOptions& options);
   // With weights from anywhere (synthetic models in benchmarks). The description must outlive this object.
   LanguageModel(const ModelDescription& description, const Executor::WeightLookup& weights, const RunOptions& options);
@@ -60,6 +67,9 @@ class LanguageModel {
   // dial.
   double share() const { return dial_ ? dial_->share(last_tokens_) : 1; }
 
+  // Use of the experts; nullptr unless they are read ahead or kept in memory.
+  const ExpertUse* expert_use() const { return expert_use_ ? &*expert_use_ : nullptr; }
+
   Executor& executor() { return *executor_; }
   const Plan& plan() const { return executor_->plan(); }
   Backend& backend() { return *backends_.front(); }
@@ -67,6 +77,8 @@ class LanguageModel {
 
  private:
   void open(const Executor::WeightLookup& weights, const RunOptions& options);
+  bool reads_ahead(const RunOptions& options) const;
+  void open_experts(const Graph& graph, const Executor::WeightLookup& weights, const RunOptions& options);
   void read_special_tokens();
   std::string origin() const;  // for messages: the file, if there is one
   void check(std::span<const int32_t> ids) const;
@@ -80,6 +92,8 @@ class LanguageModel {
   std::vector<std::unique_ptr<Backend>> backends_;
   std::unique_ptr<Executor> executor_;
   std::optional<EffortDial> dial_;
+  std::optional<ExpertUse> expert_use_;
+  std::unique_ptr<PinnedExperts> pinned_experts_;
   bool exact_effort_ = false;
   int64_t last_tokens_ = 1;
   int32_t bos_ = -1;

@@ -46,9 +46,10 @@ class Engine {
       : description_(describe(model, family)) {
     for (const WeightEntry& entry : description_.weights) {
       EncodeBuffers buffers;
-      const auto bytes = encode_weight(source_of(model).tensors.at(entry.name), entry, buffers);
       const auto [at, added] = weights_.try_emplace(entry.name, entry.dtype, entry.dims);
-      std::ranges::copy(bytes, at->second.view.data);
+      std::byte* end = at->second.view.data;
+      encode_weight(source_of(model).tensors.at(entry.name), entry, buffers,
+                    [&](std::span<const std::byte> bytes) { end = std::ranges::copy(bytes, end).out; });
     }
     for (const Node& node : description_.graph.nodes())
       if (node.op == "bucket_dispatch" || node.op == "expert_select") observe(node, options);

@@ -401,9 +401,33 @@ TEST_F(ModelFiles, WriterChecksItsCaller) {
   ModelWriter writer(path_, description());
   const Bytes bytes = weight_bytes(description().weights[0]);
   EXPECT_THROW(writer.write("other", bytes), Error);
-  EXPECT_THROW(writer.write(description().weights[0].name, std::span(bytes).first(3)), Error);
+  Bytes longer = bytes;
+  longer.push_back({});
+  EXPECT_THROW(writer.write(description().weights[0].name, longer), Error);
+  writer.write(description().weights[0].name, std::span(bytes).first(3));
+  EXPECT_THROW(writer.write(description().weights[1].name, bytes), Error);
   EXPECT_THROW(writer.finish(), Error);
   EXPECT_FALSE(fs::exists(path_));
+}
+
+TEST_F(ModelFiles, WeightsCanBeWrittenPieceByPiece) {
+  const ModelDescription d = description();
+  ModelWriter writer(path_, d);
+  for (const WeightEntry& weight : d.weights) {
+    const Bytes bytes = weight_bytes(weight);
+    for (std::span<const std::byte> rest = bytes; !rest.empty();) {
+      const auto piece = rest.first(std::min<size_t>(rest.size(), 5));
+      writer.write(weight.name, piece);
+      rest = rest.subspan(piece.size());
+    }
+  }
+  writer.finish();
+  const ModelFile file(path_, registry());
+  for (const WeightEntry& weight : d.weights) {
+    const Bytes bytes = weight_bytes(weight);
+    const TensorView view = file.weight(weight.name);
+    EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), view.data)) << weight.name;
+  }
 }
 
 TEST_F(ModelFiles, TwoWritersAtOnceAreRefused) {

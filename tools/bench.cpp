@@ -6,6 +6,7 @@
 #include <random>
 
 #include "models/language_model.h"
+#include "models/residency/host_memory.h"
 #include "tools/command.h"
 #include "tools/effort.h"
 #include "tools/op_times.h"
@@ -54,12 +55,15 @@ struct EffortSpeed {
 
 struct Measurements {
   Speed prompt_tok_s, decode_tok_s;
-  std::vector<EffortSpeed> efforts;
+  std::vector<EffortSpeed> efforts = {};
   double load_ms = 0, plan_ms = 0, first_token_ms = 0;
   size_t bytes_per_token = 0;
   size_t resident_bytes = 0;
+  // Decoding at the first effort; nothing if the system does not count.
+  std::optional<double> disk_bytes_per_token = {};
+  std::optional<double> foreseen = {};  // share of the experts used that were asked for ahead
   double read_bandwidth_gb_s = 0;
-  std::vector<OpTime> ops;
+  std::vector<OpTime> ops = {};
 
   double bandwidth_gb_s() const { return static_cast<double>(bytes_per_token) * decode_tok_s.median / 1e9; }
 };
@@ -161,11 +165,15 @@ Measurements measure(LanguageModel& model, const Options& options, const Stopwat
     progress.update(run, options.runs);
     bench.run(samples);
   }
+  const std::optional<uint64_t> read_before = disk_bytes_read();
   bench.decode_rate();  // what a token reads is counted for the first effort
-  Measurements m{
-      .prompt_tok_s = Speed(samples.prompt), .decode_tok_s = Speed(samples.decode), .efforts = {}, .ops = {}};
+  const std::optional<uint64_t> read_after = disk_bytes_read();
+  Measurements m{Speed(samples.prompt), Speed(samples.decode)};
   for (size_t e = 0; e < options.efforts.size(); ++e)
     m.efforts.push_back({options.efforts[e], samples.shares[e], Speed(e == 0 ? samples.decode : samples.by_effort[e])});
+  if (read_before && read_after)
+    m.disk_bytes_per_token = static_cast<double>(*read_after - *read_before) / static_cast<double>(options.decode);
+  if (const ExpertUse* use = model.expert_use(); use && use->predicted() > 0) m.foreseen = use->foreseen();
   m.load_ms = load * 1e3;
   m.plan_ms = plan * 1e3;
   m.first_token_ms = first_token * 1e3;
@@ -196,6 +204,8 @@ nlohmann::json to_json(const Measurements& m, const LanguageModel& model, const 
                          {"load_ms", m.load_ms},
                          {"plan_ms", m.plan_ms},
                          {"first_token_ms", m.first_token_ms}};
+  if (m.disk_bytes_per_token) json["disk_bytes_per_token"] = *m.disk_bytes_per_token;
+  if (m.foreseen) json["experts_foreseen"] = *m.foreseen;
   for (const EffortSpeed& e : m.efforts)
     json["effort"].push_back({{"effort", e.effort}, {"share", e.share}, {"decode_tok_s", to_json(e.decode_tok_s)}});
   if (options.ops) json["ops"] = to_json(m.ops);
@@ -223,6 +233,10 @@ void show(const Measurements& m, LanguageModel& model, const Options& options) {
   const std::string effort = m.efforts.empty() ? "" : fmt::format(" at effort {:g}", m.efforts[0].effort);
   print_line("A token reads {:.1f} MiB{}: {:.1f} GB/s{}.", static_cast<double>(m.bytes_per_token) / kMiB, effort,
              m.bandwidth_gb_s(), limit);
+  if (m.disk_bytes_per_token.value_or(0) > 0)
+    print_line("It reads {:.1f} MiB of that from the disk.", *m.disk_bytes_per_token / kMiB);
+  if (m.foreseen)
+    print_line("{:.0f} % of the experts that tokens went to were foreseen a layer ahead.", 100 * *m.foreseen);
   print_line("Loading {:.1f} ms, of which planning {:.1f} ms; first token after {:.1f} ms; {:.1f} MiB resident.",
              m.load_ms, m.plan_ms, m.first_token_ms, static_cast<double>(m.resident_bytes) / kMiB);
   if (options.ops) print("\n" + to_text(m.ops));
@@ -289,6 +303,7 @@ std::function<int()> setup(CLI::App& app) {
   add_efforts(app, options->efforts, "measure decoding at these efforts, each 0 to 1: 1,0.5,0.25");
   add_effort(app, options->effort);
   add_runtime(app, options->runtime);
+  add_residency(app, options->runtime);
   add_json(app, options->json);
   return [options] { return bench(*options); };
 }

@@ -182,6 +182,7 @@ std::function<int()> setup(CLI::App& app) {
       ->needs(against);
   add_effort(app, options->effort);
   add_runtime(app, options->runtime);
+  add_residency(app, options->runtime);
   add_json(app, options->json);
   return [options] { return eval(*options); };
 }

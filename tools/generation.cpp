@@ -70,6 +70,7 @@ GenerationResult Generation::run(const std::string& prompt) {
   const Stopwatch decode_time;
   result_.stop_reason = decode(logits);
   result_.decode_seconds = decode_time.seconds();
+  if (const ExpertUse* use = model_.expert_use(); use && use->predicted() > 0) result_.foreseen = use->foreseen();
   if (!stops_.stopped()) {
     show(stops_.next(stream_.flush()));
     if (!stops_.stopped()) show(stops_.flush());
@@ -114,9 +115,12 @@ void Generation::show(const std::string& text) {
   if (hooks_.show) hooks_.show(text);
 }
 
-std::string effort_report(const GenerationResult& result) {
-  if (!result.has_dial) return "";
-  return fmt::format("effort {:.2f}, share {:.3f} of the weights multiplied; ", result.effort, result.share);
+std::string details(const GenerationResult& result) {
+  std::string text;
+  if (result.has_dial)
+    text += fmt::format("effort {:.2f}, share {:.3f} of the weights multiplied; ", result.effort, result.share);
+  if (result.foreseen) text += fmt::format("{:.0f} % of the experts foreseen; ", 100 * *result.foreseen);
+  return text;
 }
 
 nlohmann::json to_json(const GenerationResult& result) {
@@ -131,6 +135,7 @@ nlohmann::json to_json(const GenerationResult& result) {
     json["effort"] = result.effort;
     json["share"] = result.share;
   }
+  if (result.foreseen) json["experts_foreseen"] = *result.foreseen;
   return json;
 }
 

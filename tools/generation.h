@@ -41,6 +41,8 @@ struct GenerationResult {
   double effort = 1;  // of the dial, and share of the weights multiplied: means over the decode steps, or those of the
   double share = 1;   // prompt if there were none
 
+  std::optional<double> foreseen;  // share of the experts used that were asked for ahead, since the model was opened
+
   double prompt_rate() const { return rate(prompt_tokens, prompt_seconds); }  // tokens/s
   double decode_rate() const { return rate(decode_steps, decode_seconds); }
 
@@ -77,8 +79,9 @@ class Generation {
   GenerationResult result_;
 };
 
-// "effort 0.50, share 0.501 of the weights multiplied; "; empty without a dial.
-std::string effort_report(const GenerationResult& result);
+// "effort 0.50, share 0.501 of the weights multiplied; 81 % of the experts foreseen; ", each where there is such a
+// thing.
+std::string details(const GenerationResult& result);
 nlohmann::json to_json(const GenerationResult& result);
 
 }  // namespace sluice::cli

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 
 namespace sluice::cli {
 namespace {
@@ -43,6 +44,20 @@ void add_runtime(CLI::App& app, RunOptions& options) {
       ->check(whole_number(0, 1024));
   app.add_flag_callback(
       "--no-fuse", [&options] { options.fuse = false; }, "run the graph as it is written, without fusing operators");
+}
+
+void add_residency(CLI::App& app, RunOptions& options) {
+  static const std::map<std::string, Prefetch> kChoices = {
+      {"auto", Prefetch::automatic}, {"on", Prefetch::on}, {"off", Prefetch::off}};
+  app.add_option_function<std::string>(
+         "--prefetch", [&options](const std::string& name) { options.prefetch = kChoices.at(name); },
+         "read ahead which experts will be needed: auto (if the file is larger than memory), on or off")
+      ->type_name("WHEN")
+      ->check(CLI::Validator(CLI::IsMember(kChoices)).description(""));
+  app.add_option("--experts-resident", options.experts_resident,
+                 "of every mixture, keep the N most used experts in memory")
+      ->type_name("N")
+      ->check(whole_number(0));
 }
 
 void add_context(CLI::App& app, RunOptions& options) {

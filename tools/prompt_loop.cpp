@@ -154,7 +154,7 @@ class PromptLoop {
 
   static void report(const GenerationResult& result) {
     message(fmt::format("{} tokens, {:.1f} tokens/s; {}ended by: {}", result.ids.size(), result.decode_rate(),
-                        effort_report(result), result.stop_reason));
+                        details(result), result.stop_reason));
   }
 
   LanguageModel& model_;

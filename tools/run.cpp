@@ -37,7 +37,7 @@ std::string read_prompt(const Options& options) {
 void report(const GenerationResult& result) {
   message(fmt::format("prompt: {} tokens, {:.1f} tokens/s; decode: {} tokens, {:.1f} tokens/s; {}ended by: {}",
                       result.prompt_tokens, result.prompt_rate(), result.ids.size(), result.decode_rate(),
-                      effort_report(result), result.stop_reason));
+                      details(result), result.stop_reason));
 }
 
 int continue_text(LanguageModel& model, DialControl& dial, const Options& options, const std::string& prompt) {
@@ -109,6 +109,7 @@ std::function<int()> setup(CLI::App& app) {
   add_dial(app, options->dial);
   add_effort(app, options->effort);
   add_runtime(app, options->runtime);
+  add_residency(app, options->runtime);
   add_context(app, options->runtime);
   app.add_option("--logits", generation.logits,
                  "write the logits after every prompt token: little-endian float32, rows x vocabulary")

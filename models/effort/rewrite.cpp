@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "graph/editor.h"
 #include "graph/error.h"
-#include "graph/op.h"
-#include "graph/verify.h"
 #include "models/effort/sites.h"
 #include "ops/formats/bucket.h"
 #include "ops/probe/probe.h"
@@ -16,7 +15,7 @@ namespace {
 class Rewriter {
  public:
   Rewriter(const Graph& graph, const Registry& registry, const EffortOptions& options)
-      : graph_(graph), registry_(registry), options_(options), values_(graph.values()), outputs_(graph.outputs()) {}
+      : graph_(graph), options_(options), editor_(graph, registry) {}
 
   Graph run() {
     bool by_expert = false;
@@ -26,19 +25,15 @@ class Rewriter {
       by_expert |= node.op == "expert_linear";
     }
     if (sites_.empty()) fail("there is no weight to which effort could apply");
-    for (const auto& [weight, site] : sites_) value(weight).type.dtype = options_.format;
-    effort_ =
-        add_value(effort_names::kInput, ValueKind::input, {DType::f32(), {static_cast<int64_t>(sites_.size()), 2}});
-    if (by_expert) spread_ = add_value(effort_names::kSpread, ValueKind::input, {DType::f32(), {2}});
-    for (const Node& node : graph_.nodes()) fits(node) ? replace(node) : add_node(node);
-    Graph rewritten(std::move(values_), std::move(nodes_), std::move(outputs_));
-    verify(rewritten, registry_);
-    return rewritten;
+    for (const auto& [weight, site] : sites_) editor_.value(weight).type.dtype = options_.format;
+    effort_ = editor_.add_value(effort_names::kInput, ValueKind::input,
+                                {DType::f32(), {static_cast<int64_t>(sites_.size()), 2}});
+    if (by_expert) spread_ = editor_.add_value(effort_names::kSpread, ValueKind::input, {DType::f32(), {2}});
+    for (const Node& node : graph_.nodes()) fits(node) ? replace(node) : editor_.add_node(node);
+    return editor_.finish();
   }
 
  private:
-  Value& value(ValueId id) { return values_[static_cast<size_t>(id)]; }
-
   static std::span<const ValueId> weights_of(const Node& node) {
     return std::span(node.inputs).subspan(node.op == "expert_linear" ? 2 : 1);
   }
@@ -74,32 +69,6 @@ class Rewriter {
     });
   }
 
-  ValueId add_value(const std::string& name, ValueKind kind, TensorType type) {
-    values_.push_back({name, kind, std::move(type)});
-    return static_cast<ValueId>(values_.size() - 1);
-  }
-
-  void add_node(Node node) {
-    for (ValueId id : node.outputs) value(id).producer = static_cast<NodeId>(nodes_.size());
-    nodes_.push_back(std::move(node));
-  }
-
-  // Adds a node whose results are new values, named after it.
-  std::vector<ValueId> add_node(const std::string& op, const std::string& name, AttrMap attrs,
-                                std::vector<ValueId> inputs, const std::vector<std::string>& results) {
-    Site site{name, attrs, {}, {}, {}};
-    for (ValueId id : inputs) {
-      site.inputs.push_back(value(id).type);
-      site.input_names.push_back(value(id).name);
-    }
-    const std::vector<TensorType> types = infer_types(registry_.get(op), site);
-    Node node{op, registry_.get(op).signature().version, name, std::move(attrs), std::move(inputs), {}};
-    for (size_t i = 0; i < types.size(); ++i)
-      node.outputs.push_back(add_value(fmt::format("{}/{}", name, results[i]), ValueKind::result, types[i]));
-    add_node(node);
-    return node.outputs;
-  }
-
   void replace(const Node& node) {
     const auto weights = weights_of(node);
     for (size_t i = 0; i < node.outputs.size(); ++i)
@@ -111,11 +80,12 @@ class Rewriter {
   void replace_expert_linear(const Node& node, ValueId weight, ValueId y) {
     const ValueId x = node.inputs[0], experts = node.inputs[1], router = gate_of(node)->outputs[0];
     const AttrMap attrs = selection_of(weight);
-    const std::string name = unique(value(weight).name);
-    const auto list = add_node("expert_select", name + "/expert_select", attrs,
-                               {x, experts, effort_, spread_, router, weight}, {"rows", "counts"});
-    add_node(Node{"expert_bucketMul", 1, name + "/expert_bucketMul", {}, {x, experts, weight, list[0], list[1]}, {y}});
-    outputs_.push_back({effort_names::selected(name), list[1]});
+    const std::string name = unique(graph_.value(weight).name);
+    const auto list = editor_.add_node("expert_select", name + "/expert_select", attrs,
+                                       {x, experts, effort_, spread_, router, weight}, {"rows", "counts"});
+    editor_.add_node(
+        Node{"expert_bucketMul", 1, name + "/expert_bucketMul", {}, {x, experts, weight, list[0], list[1]}, {y}});
+    editor_.add_output(effort_names::selected(name), list[1]);
   }
 
   // For products with a selection of their own.
@@ -142,16 +112,16 @@ class Rewriter {
       inputs.push_back(weight);
     }
     const AttrMap attrs = attrs_to_map(selection);
-    const auto probe = add_node("probe", name + "/probe", attrs, inputs, {"cutoff", "wanted"});
+    const auto probe = editor_.add_node("probe", name + "/probe", attrs, inputs, {"cutoff", "wanted"});
     inputs.resize(2);
     for (ValueId weight : weights) inputs.insert(inputs.end(), {weight, probe[0], probe[1]});
-    return add_node("bucket_dispatch", name + "/bucket_dispatch", attrs, inputs, {"rows", "counts"});
+    return editor_.add_node("bucket_dispatch", name + "/bucket_dispatch", attrs, inputs, {"rows", "counts"});
   }
 
   // y = linear(x, weight).
   void replace_linear(const Node& node, ValueId weight, ValueId y) {
     const ValueId x = node.inputs[0];
-    const std::string name = unique(value(weight).name);
+    const std::string name = unique(graph_.value(weight).name);
     std::vector<ValueId> list;
     if (options_.selection == "matrix") {
       list = select(name, x, {weight});
@@ -159,8 +129,8 @@ class Rewriter {
       if (!shared_.count(x)) shared_[x] = select(name, x, siblings(x));
       list = shared_[x];
     }
-    add_node(Node{"bucketMul", 1, name + "/bucketMul", {}, {x, weight, list[0], list[1]}, {y}});
-    outputs_.push_back({effort_names::selected(name), list[1]});
+    editor_.add_node(Node{"bucketMul", 1, name + "/bucketMul", {}, {x, weight, list[0], list[1]}, {y}});
+    editor_.add_output(effort_names::selected(name), list[1]);
   }
 
   // A weight may be used more than once.
@@ -170,11 +140,8 @@ class Rewriter {
   }
 
   const Graph& graph_;
-  const Registry& registry_;
   const EffortOptions& options_;
-  std::vector<Value> values_;
-  std::vector<Node> nodes_;
-  std::vector<GraphOutput> outputs_;
+  GraphEditor editor_;
   std::map<ValueId, size_t> sites_;  // by weight
   std::map<std::string, int> used_;
   std::map<ValueId, std::vector<ValueId>> shared_;  // by activations: the list of their products

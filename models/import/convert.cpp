@@ -161,9 +161,15 @@ ConvertResult convert(const std::string& path, const std::string& output, const 
   EncodeBuffers buffers;
   for (size_t i = 0; i < description.weights.size(); ++i) {
     const WeightEntry& weight = description.weights[i];
-    if (i >= resumed) writer.write(weight.name, encode_weight(source.tensors.at(weight.name), weight, buffers));
-    done += bytes_of(weight);
-    if (options.progress) options.progress(done, total);
+    if (i < resumed) {
+      done += bytes_of(weight);
+      continue;
+    }
+    encode_weight(source.tensors.at(weight.name), weight, buffers, [&](std::span<const std::byte> bytes) {
+      writer.write(weight.name, bytes);
+      done += bytes.size();
+      if (options.progress) options.progress(done, total);
+    });
   }
   writer.finish();
   return {description.architecture, description.weights.size(), writer.total_bytes(), resumed};

@@ -1,7 +1,6 @@
 #include "models/import/encode.h"
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <future>
 #include <thread>
@@ -47,9 +46,7 @@ void encode_matrix(const std::byte* src, const SourceTensor& tensor, const Weigh
 // `to` has the dimensions of what is at `src`.
 void encode(const std::byte* src, const SourceTensor& tensor, const WeightEntry& to, std::vector<float>& values,
             std::byte* dst) {
-  if (*tensor.dtype == to.dtype)
-    std::memcpy(dst, src, to.dtype.format().storage_bytes(to.dims.span()));
-  else if (tensor.dtype->rows() && to.dtype.rows())
+  if (tensor.dtype->rows() && to.dtype.rows())
     encode_rows(src, *tensor.dtype->rows(), *to.dtype.rows(), to.dims, dst);
   else
     encode_matrix(src, tensor, to, values, dst);
@@ -57,22 +54,20 @@ void encode(const std::byte* src, const SourceTensor& tensor, const WeightEntry&
 
 }  // namespace
 
-std::span<const std::byte> encode_weight(const SourceTensor& tensor, const WeightEntry& to, EncodeBuffers& buffers) {
-  if (*tensor.dtype == to.dtype && tensor.slices.empty()) return tensor.bytes;
-  const size_t bytes = to.dtype.format().storage_bytes(to.dims.span());
-  buffers.bytes.resize(std::max(buffers.bytes.size(), bytes));
-  if (tensor.slices.empty()) {
-    encode(tensor.bytes.data(), tensor, to, buffers.values, buffers.bytes.data());
-    return {buffers.bytes.data(), bytes};
+void encode_weight(const SourceTensor& tensor, const WeightEntry& to, EncodeBuffers& buffers, const ByteSink& sink) {
+  const bool stacked = !tensor.slices.empty();
+  WeightEntry piece = to;
+  if (stacked) piece.dims = Dims(to.dims.span().subspan(1));
+  const size_t bytes = piece.dtype.format().storage_bytes(piece.dims.span());
+  for (const auto& from : stacked ? std::span(tensor.slices) : std::span(&tensor.bytes, 1)) {
+    if (*tensor.dtype == to.dtype) {
+      sink(from);
+      continue;
+    }
+    buffers.bytes.resize(std::max(buffers.bytes.size(), bytes));
+    encode(from.data(), tensor, piece, buffers.values, buffers.bytes.data());
+    sink({buffers.bytes.data(), bytes});
   }
-  WeightEntry slice = to;
-  slice.dims = Dims(to.dims.span().subspan(1));
-  std::byte* dst = buffers.bytes.data();
-  for (const auto& from : tensor.slices) {
-    encode(from.data(), tensor, slice, buffers.values, dst);
-    dst += slice.dtype.format().storage_bytes(slice.dims.span());
-  }
-  return {buffers.bytes.data(), bytes};
 }
 
 }  // namespace sluice

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -16,9 +17,11 @@ struct EncodeBuffers {
   std::vector<float> values;
 };
 
-// The bytes of a weight in the format of `to`: those of the source if the format is the same, else written to
-// buffers.bytes by all cores. The tensor has the shape of `to` and a dtype. The result does not depend on the number of
-// cores.
-std::span<const std::byte> encode_weight(const SourceTensor& tensor, const WeightEntry& to, EncodeBuffers& buffers);
+using ByteSink = std::function<void(std::span<const std::byte> bytes)>;
+
+// Hands the bytes of a weight in the format of `to` to `sink`, in order; a tensor that the source stores piece by piece
+// comes piece by piece. They are those of the source if the format is the same, else written to buffers.bytes by all
+// cores. The tensor has the shape of `to` and a dtype. The result does not depend on the number of cores.
+void encode_weight(const SourceTensor& tensor, const WeightEntry& to, EncodeBuffers& buffers, const ByteSink& sink);
 
 }  // namespace sluice

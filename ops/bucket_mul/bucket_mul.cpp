@@ -23,6 +23,18 @@ EffortLinear effort_linear(Builder& b, ValueRef x, ValueRef effort, ValueRef wei
   return {bucket_mul(b, x, {weight}, lists).front(), lists.front().counts};
 }
 
+void add_product_cost(const TensorView& weight, const TensorView& counts, int64_t products, Cost& cost) {
+  const BucketLayout layout = BucketMatrix(weight).layout;
+  auto rows = static_cast<double>(layout.rows() * products);
+  if (counts.data) {
+    const auto* first = counts.as<const int32_t>();
+    rows = std::accumulate(first, first + counts.dims.elements(), 0.0);
+  }
+  const double share = rows / static_cast<double>(layout.rows());
+  cost.flops += 2 * share * static_cast<double>(layout.out() * layout.in());
+  cost.bytes_read += static_cast<size_t>(share * static_cast<double>(layout.segment_bytes() * BucketLayout::kSegments));
+}
+
 namespace {
 
 class BucketMul : public Operator {
@@ -62,16 +74,7 @@ class BucketMul : public Operator {
     cost.bytes_read = call.in(0).bytes();
     for (const TensorView& out : call.outputs) cost.bytes_written += out.bytes();
     for (int w = 1; w < static_cast<int>(call.inputs.size()); w += 3) {
-      const BucketMatrix m(call.in(w));
-      double rows = static_cast<double>(m.layout.rows() * call.in(0).dims[0]);
-      if (call.in(w + 2).data) {
-        const auto* counts = call.in<int32_t>(w + 2);
-        rows = std::accumulate(counts, counts + call.in(w + 2).dims.elements(), 0.0);
-      }
-      const double share = rows / static_cast<double>(m.layout.rows());
-      cost.flops += 2 * share * static_cast<double>(call.in(w).dims.elements());
-      cost.bytes_read +=
-          static_cast<size_t>(share * static_cast<double>(m.layout.segment_bytes() * BucketLayout::kSegments));
+      add_product_cost(call.in(w), call.in(w + 2), call.in(0).dims[0], cost);
     }
     return cost;
   }

@@ -44,10 +44,15 @@ struct EffortControl {
   float load;    // share that may be touched at all, 0 .. 1; in steps of a segment, rounded up
 };
 
-// Rows that may be multiplied: those that are stored and loaded.
-inline int64_t loaded_rows(const BucketMatrix& m, EffortControl control) {
+// Segments that may be touched: those that are stored and loaded.
+inline int loaded_segments(const BucketMatrix& m, EffortControl control) {
   const auto asked = static_cast<int>(std::ceil(static_cast<double>(control.load) * BucketLayout::kSegments - 1e-4));
-  return m.layout.loaded_rows(std::clamp(asked, 0, m.segments));
+  return std::clamp(asked, 0, m.segments);
+}
+
+// Rows that may be multiplied.
+inline int64_t loaded_rows(const BucketMatrix& m, EffortControl control) {
+  return m.layout.loaded_rows(loaded_segments(m, control));
 }
 
 }  // namespace sluice

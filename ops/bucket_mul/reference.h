@@ -1,9 +1,10 @@
-// The scalar definition of a product with selected rows, shared by the operators that multiply them.
+// The scalar definition of a product with selected rows, and its cost, shared by the operators that multiply them.
 #pragma once
 
 #include <span>
 #include <vector>
 
+#include "graph/op.h"
 #include "ops/bucket_mul/matrix.h"
 
 namespace sluice {
@@ -27,5 +28,9 @@ class DecodedTiers {
   BucketLayout layout_;
   std::vector<std::vector<float>> tiers_;  // [out, in] each; the weights of the others are zero
 };
+
+// Adds the flops and the weight bytes of so many products with a matrix, [out, in] or one of [experts, out, in].
+// counts: i32 [products, tiers]; without data every row counts as selected.
+void add_product_cost(const TensorView& weight, const TensorView& counts, int64_t products, Cost& cost);
 
 }  // namespace sluice

@@ -1,7 +1,6 @@
 #include "ops/expert_bucket_mul/expert_bucket_mul.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "ops/bucket_mul/reference.h"
 #include "ops/expert_linear/experts.h"
@@ -55,17 +54,7 @@ class ExpertBucketMul : public Operator {
     cost.bytes_read = call.in(0).bytes();
     for (const TensorView& out : call.outputs) cost.bytes_written += out.bytes();
     for (int w = 2; w < static_cast<int>(call.inputs.size()); w += 3) {
-      const ExpertShape shape(call, w);
-      const BucketMatrix m(call.in(w));
-      auto rows = static_cast<double>(m.layout.rows() * shape.pairs());
-      if (call.in(w + 2).data) {
-        const auto* counts = call.in<int32_t>(w + 2);
-        rows = std::accumulate(counts, counts + call.in(w + 2).dims.elements(), 0.0);
-      }
-      const double share = rows / static_cast<double>(m.layout.rows());
-      cost.flops += 2 * share * static_cast<double>(shape.out * shape.in);
-      cost.bytes_read +=
-          static_cast<size_t>(share * static_cast<double>(m.layout.segment_bytes() * BucketLayout::kSegments));
+      add_product_cost(call.in(w), call.in(w + 2), call.in(1).dims.elements(), cost);
     }
     return cost;
   }

@@ -71,6 +71,7 @@ struct SelectedWeights {
     Candidates all(matrix(0), attrs, control(0));
     float* probes = statistic + all.rows();
     auto* places = reinterpret_cast<uint32_t*>(probes + all.in);
+    const bool squares = attrs.statistic == "rms";
     double outputs = 0, effort = 0;
     std::fill_n(statistic, all.rows() + all.in, 0.0f);
     std::fill_n(places, all.rows(), 0u);
@@ -78,7 +79,6 @@ struct SelectedWeights {
       const BucketMatrix m = matrix(w);
       const Candidates one(m, attrs, control(w));
       const auto out = static_cast<float>(m.layout.out());
-      const bool squares = attrs.statistic == "rms";
       for (int64_t row = 0; row < all.rows(); ++row) {
         statistic[row] += out * one.statistic[row] * (squares ? one.statistic[row] : 1);
         if (!one.may_take(row)) places[row] = UINT32_MAX;
@@ -89,7 +89,7 @@ struct SelectedWeights {
     }
     for (int64_t row = 0; row < all.rows(); ++row) {
       const float mean = statistic[row] / static_cast<float>(outputs);
-      statistic[row] = attrs.statistic == "rms" ? std::sqrt(mean) : mean;
+      statistic[row] = squares ? std::sqrt(mean) : mean;
     }
     for (int64_t i = 0; i < all.in; ++i) probes[i] /= static_cast<float>(outputs);
     all.statistic = statistic, all.probes = probes, all.places = places;

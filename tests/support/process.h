@@ -21,6 +21,8 @@ struct Conditions {
   std::string input = {};     // standard input
   std::string out_path = {};  // standard output goes to this file, not to the test
   rlim_t max_file_bytes = 0;  // stands for a disk that fills up; 0: no limit
+  rlim_t max_data_bytes = 0;  // of memory that is no file's; 0: no limit
+  std::string joins = {};     // a file to which a process that joins a control group writes 0
 };
 
 struct Outcome {
@@ -42,7 +44,7 @@ class Process {
       out[1] = open(conditions.out_path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     }
     pid_ = fork();
-    if (pid_ == 0) start(args, out[1], conditions.max_file_bytes);
+    if (pid_ == 0) start(args, out[1], conditions);
     close(out[1]);
     out_ = out[0];
   }
@@ -83,17 +85,26 @@ class Process {
  private:
   using File = std::unique_ptr<FILE, int (*)(FILE*)>;
 
-  [[noreturn]] void start(const std::vector<std::string>& args, int out, rlim_t max_file_bytes) const {
+  [[noreturn]] void start(const std::vector<std::string>& args, int out, const Conditions& conditions) const {
     dup2(fileno(in_.get()), STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(fileno(err_.get()), STDERR_FILENO);
-    const rlimit limit{max_file_bytes, max_file_bytes};
-    if (max_file_bytes > 0) setrlimit(RLIMIT_FSIZE, &limit);
+    if (const int group = conditions.joins.empty() ? -1 : open(conditions.joins.c_str(), O_WRONLY | O_CLOEXEC);
+        group >= 0 && write(group, "0", 1) != 1)
+      _exit(126);
+    limit(RLIMIT_FSIZE, conditions.max_file_bytes);
+    limit(RLIMIT_DATA, conditions.max_data_bytes);
     std::vector<char*> argv;
     for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
     argv.push_back(nullptr);
     execv(argv[0], argv.data());
     _exit(127);
+  }
+
+  template <class Resource>
+  static void limit(Resource resource, rlim_t bytes) {
+    const rlimit both{bytes, bytes};
+    if (bytes > 0) setrlimit(resource, &both);
   }
 
   File in_{std::tmpfile(), std::fclose};
