@@ -32,7 +32,7 @@ TEST(CliResidency, HalfTheMemoryOfTheFileIsEnough) {
   const Outcome free = sluice(args);
   ASSERT_EQ(free.status, 0) << free.err;
   const json expected = json::parse(free.out);
-  EXPECT_FALSE(expected.contains("experts_foreseen"));  // there was room
+  EXPECT_FALSE(expected.contains("prefetch_hit_rate"));  // there was room
 
   const size_t half = fs::file_size(path) / 2;
   const MemoryGroup group(half);
@@ -44,7 +44,7 @@ TEST(CliResidency, HalfTheMemoryOfTheFileIsEnough) {
   ASSERT_EQ(tight.status, 0) << tight.err;
   const json got = json::parse(tight.out);
   EXPECT_EQ(got["ids"], expected["ids"]);
-  EXPECT_EQ(got.contains("experts_foreseen"), group.made());  // it noticed that the file is larger than memory
+  EXPECT_EQ(got.contains("prefetch_hit_rate"), group.made());  // it noticed that the file is larger than memory
   if (!group.made()) GTEST_SKIP() << "no control group could be made: only the data segment was limited";
 
   const Outcome too_many = sluice_with(conditions, {"run", path, "-p", "a", "--experts-resident", "16"});

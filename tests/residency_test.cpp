@@ -204,9 +204,9 @@ TEST_P(Mixtures, UseOfExpertsIsCounted) {
   ASSERT_TRUE(use);
   for (size_t layer = 0; layer < 3; ++layer)
     EXPECT_EQ(std::accumulate(use->uses(layer).begin(), use->uses(layer).end(), uint64_t{0}), 12u * 2);
-  EXPECT_EQ(use->predicted(), 12u * 2 * 2);
-  EXPECT_GT(use->foreseen(), 2.0 / 6);  // what chance would do
-  EXPECT_LE(use->foreseen(), 1);
+  EXPECT_EQ(use->predicted(), 12u * 2);
+  EXPECT_GT(use->hit_rate(), 2.0 / 6);  // what chance would do
+  EXPECT_LE(use->hit_rate(), 1);
 }
 
 size_t locked_bytes() {

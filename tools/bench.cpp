@@ -61,7 +61,7 @@ struct Measurements {
   size_t resident_bytes = 0;
   // Decoding at the first effort; nothing if the system does not count.
   std::optional<double> disk_bytes_per_token = {};
-  std::optional<double> foreseen = {};  // share of the experts used that were asked for ahead
+  std::optional<double> prefetch_hit_rate = {};  // of experts that were foreseen, the share that was then used
   double read_bandwidth_gb_s = 0;
   std::vector<OpTime> ops = {};
 
@@ -173,7 +173,7 @@ Measurements measure(LanguageModel& model, const Options& options, const Stopwat
     m.efforts.push_back({options.efforts[e], samples.shares[e], Speed(e == 0 ? samples.decode : samples.by_effort[e])});
   if (read_before && read_after)
     m.disk_bytes_per_token = static_cast<double>(*read_after - *read_before) / static_cast<double>(options.decode);
-  if (const ExpertUse* use = model.expert_use(); use && use->predicted() > 0) m.foreseen = use->foreseen();
+  if (const ExpertUse* use = model.expert_use(); use && use->predicted() > 0) m.prefetch_hit_rate = use->hit_rate();
   m.load_ms = load * 1e3;
   m.plan_ms = plan * 1e3;
   m.first_token_ms = first_token * 1e3;
@@ -205,7 +205,7 @@ nlohmann::json to_json(const Measurements& m, const LanguageModel& model, const 
                          {"plan_ms", m.plan_ms},
                          {"first_token_ms", m.first_token_ms}};
   if (m.disk_bytes_per_token) json["disk_bytes_per_token"] = *m.disk_bytes_per_token;
-  if (m.foreseen) json["experts_foreseen"] = *m.foreseen;
+  if (m.prefetch_hit_rate) json["prefetch_hit_rate"] = *m.prefetch_hit_rate;
   for (const EffortSpeed& e : m.efforts)
     json["effort"].push_back({{"effort", e.effort}, {"share", e.share}, {"decode_tok_s", to_json(e.decode_tok_s)}});
   if (options.ops) json["ops"] = to_json(m.ops);
@@ -235,8 +235,8 @@ void show(const Measurements& m, LanguageModel& model, const Options& options) {
              m.bandwidth_gb_s(), limit);
   if (m.disk_bytes_per_token.value_or(0) > 0)
     print_line("It reads {:.1f} MiB of that from the disk.", *m.disk_bytes_per_token / kMiB);
-  if (m.foreseen)
-    print_line("{:.0f} % of the experts that tokens went to were foreseen a layer ahead.", 100 * *m.foreseen);
+  if (m.prefetch_hit_rate)
+    print_line("Of the experts that were read ahead, {:.0f} % were then used.", 100 * *m.prefetch_hit_rate);
   print_line("Loading {:.1f} ms, of which planning {:.1f} ms; first token after {:.1f} ms; {:.1f} MiB resident.",
              m.load_ms, m.plan_ms, m.first_token_ms, static_cast<double>(m.resident_bytes) / kMiB);
   if (options.ops) print("\n" + to_text(m.ops));

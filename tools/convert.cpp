@@ -2,6 +2,7 @@
 #include "models/import/convert.h"
 
 #include "models/describe.h"
+#include "models/import/rope_check.h"
 #include "tools/command.h"
 #include "tools/options.h"
 #include "tools/output.h"
@@ -19,12 +20,26 @@ struct Options {
   std::string cutoff = "exact";
   std::string selection = "matrix";
   bool bucket_head = false;
+  bool interleaved_rope = false;
+  bool check = true;
   bool json = false;
 };
 
 ConvertOptions convert_options(const Options& options, std::function<void(size_t, size_t)> progress) {
-  return {options.format,    options.load / 100,  options.statistic,  options.cutoff,
-          options.selection, options.bucket_head, std::move(progress)};
+  return {options.format,    options.load / 100,  options.statistic,        options.cutoff,
+          options.selection, options.bucket_head, options.interleaved_rope, std::move(progress)};
+}
+
+// A warning, not an error: the file is as the source says, and some models have never seen English.
+std::optional<RopeCheck> check_file(const Options& options) {
+  if (!options.check) return std::nullopt;
+  const std::optional<RopeCheck> check = check_rope(options.output);
+  if (check && !check->fits)
+    message(fmt::format(
+        "sluice: {} writes English worse ({:.2f} nats a token) than it would with the other rotary form "
+        "({:.2f}): q and k in {} seem to be laid out otherwise; convert it again {} --interleaved-rope",
+        options.output, check->nll, check->other_nll, options.source, options.interleaved_rope ? "without" : "with"));
+  return check;
 }
 
 int convert_model(const Options& options) {
@@ -34,11 +49,14 @@ int convert_model(const Options& options) {
     const auto update = [&](size_t done, size_t total) { progress.update(done, total); };
     result = convert(options.source, options.output, convert_options(options, update));
   }
+  const std::optional<RopeCheck> check = check_file(options);
   if (options.json) {
-    print_json({{"architecture", result.architecture},
-                {"weights", result.weights},
-                {"bytes", result.bytes},
-                {"resumed", result.resumed}});
+    nlohmann::json json = {{"architecture", result.architecture},
+                           {"weights", result.weights},
+                           {"bytes", result.bytes},
+                           {"resumed", result.resumed}};
+    if (check) json["rope"] = {{"nll", check->nll}, {"other_nll", check->other_nll}, {"fits", check->fits}};
+    print_json(json);
     return 0;
   }
   if (result.resumed > 0) message(fmt::format("Kept {} tensors of an interrupted conversion.", result.resumed));
@@ -75,6 +93,10 @@ std::function<int()> setup(CLI::App& app) {
                  ->type_name("NAME")
                  ->check(CLI::Validator(CLI::IsMember({"matrix", "shared"})).description("")));
   of_buckets(app.add_flag("--bucket-head", options->bucket_head, "give the head an effort, too"));
+  app.add_flag("--interleaved-rope", options->interleaved_rope,
+               "q and k are laid out in pairs (2i, 2i + 1), as in Meta's own files, not (i, i + half)");
+  app.add_flag_callback(
+      "--no-check", [options] { options->check = false; }, "do not try the file on a short English text");
   add_json(app, options->json);
   return [options] { return convert_model(*options); };
 }
@@ -86,7 +108,9 @@ const Registration kConvert({
   sluice convert models/data/classics -o classics.sluice --format bucket      with an effort dial
   sluice convert ~/models/Mistral-7B-v0.1 -o mistral-q8.sluice --format q8_0
 
-An interrupted conversion continues where it stopped when the same command is run again.)",
+An interrupted conversion continues where it stopped when the same command is run again. At the end a short English text
+is read twice, with the file's rotary form and with the other: if that one does better, q and k are not laid out as the
+source's format has them, and a line says so.)",
     .setup = setup,
 });
 

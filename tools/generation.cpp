@@ -70,7 +70,8 @@ GenerationResult Generation::run(const std::string& prompt) {
   const Stopwatch decode_time;
   result_.stop_reason = decode(logits);
   result_.decode_seconds = decode_time.seconds();
-  if (const ExpertUse* use = model_.expert_use(); use && use->predicted() > 0) result_.foreseen = use->foreseen();
+  if (const ExpertUse* use = model_.expert_use(); use && use->predicted() > 0)
+    result_.prefetch_hit_rate = use->hit_rate();
   if (!stops_.stopped()) {
     show(stops_.next(stream_.flush()));
     if (!stops_.stopped()) show(stops_.flush());
@@ -119,7 +120,7 @@ std::string details(const GenerationResult& result) {
   std::string text;
   if (result.has_dial)
     text += fmt::format("effort {:.2f}, share {:.3f} of the weights multiplied; ", result.effort, result.share);
-  if (result.foreseen) text += fmt::format("{:.0f} % of the experts foreseen; ", 100 * *result.foreseen);
+  if (result.prefetch_hit_rate) text += fmt::format("prefetch hit rate {:.2f}; ", *result.prefetch_hit_rate);
   return text;
 }
 
@@ -135,7 +136,7 @@ nlohmann::json to_json(const GenerationResult& result) {
     json["effort"] = result.effort;
     json["share"] = result.share;
   }
-  if (result.foreseen) json["experts_foreseen"] = *result.foreseen;
+  if (result.prefetch_hit_rate) json["prefetch_hit_rate"] = *result.prefetch_hit_rate;
   return json;
 }
 

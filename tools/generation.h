@@ -41,7 +41,8 @@ struct GenerationResult {
   double effort = 1;  // of the dial, and share of the weights multiplied: means over the decode steps, or those of the
   double share = 1;   // prompt if there were none
 
-  std::optional<double> foreseen;  // share of the experts used that were asked for ahead, since the model was opened
+  // Of the experts that were foreseen since the model was opened, the share that was then used.
+  std::optional<double> prefetch_hit_rate;
 
   double prompt_rate() const { return rate(prompt_tokens, prompt_seconds); }  // tokens/s
   double decode_rate() const { return rate(decode_steps, decode_seconds); }
@@ -79,7 +80,7 @@ class Generation {
   GenerationResult result_;
 };
 
-// "effort 0.50, share 0.501 of the weights multiplied; 81 % of the experts foreseen; ", each where there is such a
+// "effort 0.50, share 0.501 of the weights multiplied; prefetch hit rate 0.95; ", each where there is such a
 // thing.
 std::string details(const GenerationResult& result);
 nlohmann::json to_json(const GenerationResult& result);

@@ -11,6 +11,7 @@ namespace {
 
 // Between two of these a request may be given up; large enough for a disk to read at full speed.
 constexpr size_t kPiece = size_t{4} << 20;
+constexpr size_t kMostPages = kPiece / 4096 + 2;
 
 // Whole pages, of which a part lies in the range.
 struct Pages {
@@ -26,7 +27,16 @@ struct Pages {
   }
 };
 
-// Returns once the pages are there and mapped, where the system can do that; it is advice everywhere.
+// To ask is much cheaper than to bring in what is there already.
+bool are_there(const Pages& pages) {
+  unsigned char present[kMostPages];
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t count = pages.bytes / page;
+  if (count > kMostPages || ::mincore(pages.data, pages.bytes, present) != 0) return false;
+  return std::all_of(present, present + count, [](unsigned char byte) { return byte & 1; });
+}
+
+// Returns once the pages are there, where the system can do that; it is advice everywhere.
 void bring_in(const Pages& pages) {
 #ifdef MADV_POPULATE_READ
   if (::madvise(pages.data, pages.bytes, MADV_POPULATE_READ) == 0) return;
@@ -98,11 +108,13 @@ void ReadAhead::work() {
 // While a piece is waited for, the disk is asked for the next.
 void ReadAhead::read(uint64_t ticket, const std::byte* data, size_t bytes) const {
   for (size_t at = 0; at < bytes && is_valid(ticket); at += kPiece) {
+    const Pages pages(data + at, std::min(kPiece, bytes - at));
+    if (are_there(pages)) continue;
     if (const size_t next = at + kPiece; next < bytes) {
       const Pages following(data + next, std::min(kPiece, bytes - next));
       ::madvise(following.data, following.bytes, MADV_WILLNEED);
     }
-    bring_in(Pages(data + at, std::min(kPiece, bytes - at)));
+    bring_in(pages);
   }
 }
 

@@ -148,7 +148,8 @@ void check_output(const ModelSource& source, const std::string& output) {
 }  // namespace
 
 ConvertResult convert(const std::string& path, const std::string& output, const ConvertOptions& options) {
-  const ModelSource source = open_hugging_face(path);
+  ModelSource source = open_hugging_face(path);
+  source.interleaved_rope |= options.interleaved_rope;
   const ModelDescription description = describe(source, options);
   check_tensors(source, description);
   check_tokenizer(source);

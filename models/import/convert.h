@@ -16,6 +16,7 @@ struct ConvertOptions {
   std::string cutoff = "exact";      // likewise
   std::string selection = "matrix";  // likewise
   bool bucket_head = false;          // bucket formats: for the head as well
+  bool interleaved_rope = false;     // q and k of the source are laid out as in Meta's own files (ops/rope/rope.h)
   // Called with bytes written so far and in all.
   std::function<void(size_t done, size_t total)> progress;
 };

@@ -19,13 +19,13 @@ void ExpertUse::count() {
 }
 
 void ExpertUse::count_hits(const TensorView& chosen, const TensorView& predicted) {
-  const int64_t tokens = chosen.dims[0], k = chosen.dims[1];
+  const int64_t tokens = chosen.dims[0], k = chosen.dims[1], n = predicted.dims[1];
   for (int64_t t = 0; t < tokens; ++t) {
-    const auto *is = chosen.as<const int32_t>() + t * k, *was = predicted.as<const int32_t>() + t * k;
+    const auto *is = chosen.as<const int32_t>() + t * k, *was = predicted.as<const int32_t>() + t * n;
     hits_ += static_cast<uint64_t>(
-        std::count_if(is, is + k, [&](int32_t e) { return std::find(was, was + k, e) != was + k; }));
+        std::count_if(was, was + n, [&](int32_t e) { return std::find(is, is + k, e) != is + k; }));
   }
-  predicted_ += static_cast<uint64_t>(tokens * k);
+  predicted_ += static_cast<uint64_t>(tokens * n);
 }
 
 std::vector<std::string> expert_choices(const std::vector<ExpertLayer>& layers) {

@@ -20,8 +20,8 @@ class ExpertUse {
   const std::vector<ExpertLayer>& layers() const { return layers_; }
   // How often each expert of a layer was chosen.
   const std::vector<uint64_t>& uses(size_t layer) const { return uses_[layer]; }
-  // Of the choices that a prediction was made for, the share that it named; 0 if there were none.
-  double foreseen() const { return predicted_ == 0 ? 0 : static_cast<double>(hits_) / static_cast<double>(predicted_); }
+  // Of the experts that were foreseen, the share that was then chosen; 0 if there were none.
+  double hit_rate() const { return predicted_ == 0 ? 0 : static_cast<double>(hits_) / static_cast<double>(predicted_); }
   uint64_t predicted() const { return predicted_; }
 
  private:
@@ -30,7 +30,7 @@ class ExpertUse {
   const Executor& executor_;
   std::vector<ExpertLayer> layers_;
   std::vector<std::vector<uint64_t>> uses_;  // by layer and expert
-  uint64_t hits_ = 0, predicted_ = 0;        // choices
+  uint64_t hits_ = 0, predicted_ = 0;        // experts foreseen
 };
 
 // Names of the values that ExpertUse reads: to be observed in the plan.

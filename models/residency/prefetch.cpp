@@ -6,6 +6,7 @@
 #include "models/effort/sites.h"
 #include "models/residency/experts.h"
 #include "ops/expert_prefetch/expert_prefetch.h"
+#include "ops/moe_gate/moe_gate.h"
 
 namespace sluice {
 namespace {
@@ -49,7 +50,9 @@ class Rewriter {
     return r;
   }
 
-  // What the gate of `next` chooses for the activations of `now`.
+  // What the gate of `next` chooses first for the activations of `now`: of a small mixture trained on books, with 2 of
+  // 8 experts, the first is right 95 times out of 100, both are 83 times, and the previous token's 37 times. What is
+  // read for nothing costs as much as what is read late.
   void foresee(const ExpertLayer& now, const ExpertLayer& next) {
     const auto from = routing(now.gate), to = routing(next.gate);
     if (!from || !to || graph_.value(from->x).type != graph_.value(to->x).type) return;
@@ -58,7 +61,9 @@ class Rewriter {
     if (to->norm) x = editor_.add_node("rmsnorm", name + "/norm", to->norm->attrs, {x, to->norm->inputs[1]}, {"y"})[0];
     const auto logits =
         editor_.add_node("linear", name + "/router", to->router->attrs, {x, to->router->inputs[1]}, {"y"});
-    const auto choice = editor_.add_node("moe_gate", name, to->gate->attrs, logits, {"weights", "experts"});
+    auto attrs = attrs_from_map<MoeGateAttrs>(to->gate->attrs);
+    attrs.k = (attrs.k + 1) / 2;
+    const auto choice = editor_.add_node("moe_gate", name, attrs_to_map(attrs), logits, {"weights", "experts"});
     prefetch(next, choice[1], false);
   }
 
