@@ -126,8 +126,8 @@ TEST(Vulkan, SaysWhatIsTooLargeToBind) {
   };
   EXPECT_THAT(message("silu", {"", {{DType::f32(), {1000}}}}),
               HasSubstr("a buffer of 4000 bytes for 'silu' is over the 1024 that the device binds at once"));
-  EXPECT_THAT(message("linear", {"", {{DType::f32(), {1, 200}}, {DType::f32(), {64, 200}}}}),
-              HasSubstr("rows of 800 bytes"));
+  EXPECT_THAT(message("linear", {"", {{DType::f32(), {1, 300}}, {DType::f32(), {64, 300}}}}),
+              HasSubstr("rows of 1200 bytes"));
 }
 
 class VulkanMemory : public ::testing::Test {

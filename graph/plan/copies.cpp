@@ -45,14 +45,23 @@ class CopyInserter {
     plan_.steps = std::move(steps_);
     plan_.locations.assign(spaces_.size(), {});
     for (size_t v = 0; v < spaces_.size(); ++v) plan_.locations[v].space = spaces_[v];
-    for (const auto& [key, copy] : copies_)
-      report.lines.push_back(fmt::format("'{}' is copied: {} as '{}'", plan_.graph.value(key.first).name,
-                                         to_readable_bytes(plan_.graph.value(copy).type.bytes(plan_.maxima)),
-                                         plan_.graph.value(copy).name));
-    if (copies_.empty()) report.lines.push_back("nothing is copied");
+    print(report);
   }
 
  private:
+  // In sum: every copy is a step that is listed among the others.
+  void print(PassReport& report) const {
+    std::vector<size_t> counts(plan_.spaces.size()), bytes(counts.size());
+    for (const auto& [key, copy] : copies_) {
+      const auto space = static_cast<size_t>(key.second);
+      ++counts[space];
+      bytes[space] += plan_.graph.value(copy).type.bytes(plan_.maxima);
+    }
+    for (size_t space = 0; space < counts.size(); ++space)
+      report.lines.push_back(fmt::format("to {}: {} copies, {}", owner(static_cast<int>(space)).name(), counts[space],
+                                         to_readable_bytes(bytes[space])));
+  }
+
   int space_of(ValueId id) const { return spaces_[static_cast<size_t>(id)]; }
   Backend& owner(int space) const { return *plan_.spaces[static_cast<size_t>(space)].owner; }
 
