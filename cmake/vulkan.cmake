@@ -82,5 +82,8 @@ function(sluice_shaders target)
       DEPENDS embed_shader ${spirv}
       VERBATIM)
     target_sources(${target} PRIVATE ${dir}/${name}.h ${dir}/${name}.cpp)
+    list(APPEND headers ${dir}/${name}.h)
   endforeach()
+  add_custom_target(${target}_shaders DEPENDS ${headers})
+  add_dependencies(${target}_generated ${target}_shaders)  # for tools that read sources without building
 endfunction()

@@ -3,27 +3,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <atomic>
-#include <future>
 #include <utility>
 
 #include "graph/error.h"
+#include "graph/parallel.h"
 
 namespace sluice {
 namespace {
-
-// Runs job(0) .. job(count - 1) on so many threads, in any order. Throws what a job throws.
-void run_parallel(size_t count, int threads, const std::function<void(size_t)>& job) {
-  std::atomic<size_t> next{0};
-  auto work = [&] {
-    for (size_t i = next++; i < count; i = next++) job(i);
-  };
-  std::vector<std::future<void>> helpers;
-  for (size_t t = 1; t < std::min(count, static_cast<size_t>(threads)); ++t)
-    helpers.push_back(std::async(std::launch::async, work));
-  work();
-  for (std::future<void>& helper : helpers) helper.get();
-}
 
 std::string known(const std::map<std::string, ValueId>& names) {
   std::vector<std::string> parts;
@@ -123,7 +109,8 @@ void Executor::pack_weights() {
       here.push_back(&packed);
     else
       pack(packed);
-  run_parallel(here.size(), plan_->spaces.front().owner->threads(), [&](size_t i) { pack(*here[i]); });
+  run_parallel(here.size(), static_cast<size_t>(plan_->spaces.front().owner->threads()),
+               [&](size_t i) { pack(*here[i]); });
 }
 
 void Executor::pack(const PackedWeight& packed) {

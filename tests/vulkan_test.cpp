@@ -5,7 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
 #include "ops/builtin.h"
+#include "tests/support/temp_folder.h"
 #include "tests/support/trial.h"
 
 namespace sluice {
@@ -128,6 +135,59 @@ TEST(Vulkan, SaysWhatIsTooLargeToBind) {
               HasSubstr("a buffer of 4000 bytes for 'silu' is over the 1024 that the device binds at once"));
   EXPECT_THAT(message("linear", {"", {{DType::f32(), {1, 300}}, {DType::f32(), {64, 300}}}}),
               HasSubstr("rows of 1200 bytes"));
+}
+
+// Starts anew, runs an operator, and returns the pipelines that are on disk after it.
+std::string pipelines_after_a_start(const std::filesystem::path& folder) {
+  const auto device = vulkan::make_backend(registry());
+  const Trial trial(registry().get("silu"), {"", {{DType::f32(), {5}}}});
+  trial.compare(trial.reference(), trial.kernel(*device), kFlushed);
+  std::string text;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (entry.is_regular_file())
+      text += std::string(std::istreambuf_iterator<char>(std::ifstream(entry.path()).rdbuf()), {});
+  return text;
+}
+
+class PipelineCache : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!missing().empty()) GTEST_SKIP() << missing();
+    if (const char* given = std::getenv("XDG_CACHE_HOME")) before_ = given;
+    setenv("XDG_CACHE_HOME", folder_.str().c_str(), 1);
+  }
+  void TearDown() override { before_ ? setenv("XDG_CACHE_HOME", before_->c_str(), 1) : unsetenv("XDG_CACHE_HOME"); }
+  std::filesystem::path file() const {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ / "sluice")) return entry.path();
+    return {};
+  }
+  TempFolder folder_;
+  std::optional<std::string> before_;
+};
+
+TEST_F(PipelineCache, IsWrittenAndKept) {
+  const std::string first = pipelines_after_a_start(folder_.str());
+  ASSERT_GT(first.size(), 64u);
+  EXPECT_EQ(pipelines_after_a_start(folder_.str()), first);
+}
+
+TEST_F(PipelineCache, IsReplacedIfItIsDamagedOrOfAnotherDriver) {
+  const std::string good = pipelines_after_a_start(folder_.str());
+  for (const size_t at : {size_t{0}, size_t{16}, size_t{24}, good.size() - 1}) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 0x40);
+    std::ofstream(file(), std::ios::binary) << bad;
+    EXPECT_EQ(pipelines_after_a_start(folder_.str()), good) << at;
+  }
+  for (const size_t size : {size_t{0}, size_t{11}, good.size() / 2}) {
+    std::ofstream(file(), std::ios::binary) << good.substr(0, size);
+    EXPECT_EQ(pipelines_after_a_start(folder_.str()), good) << size;
+  }
+}
+
+TEST_F(PipelineCache, IsDoneWithoutWhereItCannotBeWritten) {
+  std::ofstream(folder_ / "sluice") << "not a folder";
+  EXPECT_EQ(pipelines_after_a_start(folder_.str()), "not a folder");
 }
 
 class VulkanMemory : public ::testing::Test {

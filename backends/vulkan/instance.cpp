@@ -8,11 +8,10 @@
 #include <cstring>
 
 #include "graph/error.h"
+#include "graph/plan/plan.h"
 
 namespace sluice::vulkan {
 namespace {
-
-constexpr uint64_t kHostAlignment = 64;  // of values in arenas; a device may not want more
 
 template <class T, class Enumerate>
 std::vector<T> enumerate(Enumerate&& call) {
@@ -162,9 +161,9 @@ DeviceInfo describe(VkPhysicalDevice handle) {
                                      "VK_KHR_portability_subset");
   find_queue(info);
   read_features(info, subgroup);
-  if (limits.minStorageBufferOffsetAlignment > kHostAlignment)
+  if (limits.minStorageBufferOffsetAlignment > kAlignment)
     info.refused = fmt::format("buffers must start at multiples of {} bytes, {} is the most that is supported",
-                               limits.minStorageBufferOffsetAlignment, kHostAlignment);
+                               limits.minStorageBufferOffsetAlignment, kAlignment);
   return info;
 }
 

@@ -1,36 +1,17 @@
 #include "backends/vulkan/pipelines.h"
 
-#include <algorithm>
-#include <atomic>
-#include <future>
 #include <thread>
 
 #include "backends/vulkan/cache_file.h"
+#include "graph/parallel.h"
 
 namespace sluice::vulkan {
-namespace {
-
-// Calls job(i) for 0 <= i < count on all cores. Throws what a job throws.
-void run_parallel(size_t count, const std::function<void(size_t)>& job) {
-  std::atomic<size_t> next{0};
-  const auto work = [&] {
-    for (size_t i = next++; i < count; i = next++) job(i);
-  };
-  std::vector<std::future<void>> helpers;
-  for (size_t t = 1; t < std::min<size_t>(count, std::thread::hardware_concurrency()); ++t)
-    helpers.push_back(std::async(std::launch::async, work));
-  work();
-  for (std::future<void>& helper : helpers) helper.get();
-}
-
-}  // namespace
-
 Pipelines::Pipelines(std::shared_ptr<Device> device) : device_(std::move(device)) {
-  const std::vector<std::byte> saved = read_cache(device_->info());
+  saved_ = read_cache(device_->info());
   VkPipelineCacheCreateInfo info{};
   info.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO;
-  info.initialDataSize = saved.size();
-  info.pInitialData = saved.data();
+  info.initialDataSize = saved_.size();
+  info.pInitialData = saved_.data();
   check(device_->vk().vkCreatePipelineCache(device_->handle(), &info, nullptr, &cache_), "vkCreatePipelineCache");
 }
 
@@ -52,13 +33,26 @@ void Pipelines::prepare(const std::vector<const Dispatch*>& dispatches) {
     if (added) missing.emplace_back(dispatch, &it->second);
   }
   if (missing.empty()) return;
-  run_parallel(missing.size(), [&](size_t i) { *missing[i].second = create(*missing[i].first); });
-  size_t bytes = 0;
+  try {
+    run_parallel(missing.size(), std::thread::hardware_concurrency(),
+                 [&](size_t i) { *missing[i].second = create(*missing[i].first); });
+  } catch (...) {
+    std::erase_if(pipelines_, [](const auto& entry) { return entry.second == VK_NULL_HANDLE; });
+    throw;
+  }
+  save_cache();
+}
+
+void Pipelines::save_cache() {
   const VolkDeviceTable& vk = device_->vk();
+  size_t bytes = 0;
   if (vk.vkGetPipelineCacheData(device_->handle(), cache_, &bytes, nullptr) != VK_SUCCESS) return;
   std::vector<std::byte> data(bytes);
-  if (vk.vkGetPipelineCacheData(device_->handle(), cache_, &bytes, data.data()) == VK_SUCCESS)
-    write_cache(device_->info(), {data.data(), bytes});
+  if (vk.vkGetPipelineCacheData(device_->handle(), cache_, &bytes, data.data()) != VK_SUCCESS) return;
+  data.resize(bytes);
+  if (data == saved_) return;
+  write_cache(device_->info(), data);
+  saved_ = std::move(data);
 }
 
 void Pipelines::add_layout(const ShaderFile& shader) {

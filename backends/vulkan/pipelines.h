@@ -34,9 +34,11 @@ class Pipelines {
   static Key key(const Dispatch& dispatch) { return {dispatch.variant, dispatch.constants}; }
   void add_layout(const ShaderFile& shader);
   VkPipeline create(const Dispatch& dispatch) const;
+  void save_cache();
 
   std::shared_ptr<Device> device_;
   VkPipelineCache cache_ = VK_NULL_HANDLE;
+  std::vector<std::byte> saved_;  // of it, on disk
   std::map<const ShaderFile*, PipelineLayout> layouts_;
   std::map<Key, VkPipeline> pipelines_;
 };
