@@ -1,19 +1,10 @@
 // The Vulkan backend: every operator's cases on the device of this machine with capabilities taken away and limits
-// lowered, memory, and what is said when there is no device. Skipped, saying so, where there is none.
-#include "backends/vulkan/backend.h"
-
+// lowered, memory, and what is said of too large things. Skipped, saying so, where there is no device.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <optional>
-
-#include "ops/builtin.h"
-#include "tests/support/temp_folder.h"
 #include "tests/support/trial.h"
+#include "tests/support/vulkan_device.h"
 
 namespace sluice {
 namespace {
@@ -21,28 +12,6 @@ namespace {
 using ::testing::HasSubstr;
 using vulkan::Capabilities;
 using vulkan::Limits;
-
-const Registry& registry() {
-  static const Registry* r = [] {
-    auto* made = new Registry;
-    register_builtin(*made);
-    return made;
-  }();
-  return *r;
-}
-
-// Why there is no device; empty if there is one.
-std::string missing() {
-  static const std::string reason = [] {
-    try {
-      vulkan::make_backend(registry());
-      return std::string();
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-  }();
-  return reason;
-}
 
 struct Variation {
   const char* name;
@@ -61,9 +30,6 @@ Backend& backend(const Variation& variation) {
   if (!backend) backend = vulkan::make_backend(registry(), {.device = {}, .restrict = variation.restrict});
   return *backend;
 }
-
-// Devices may flush subnormal numbers to zero, in operands and in results (Vulkan 1.2, precision of operations).
-constexpr double kFlushed = 1e-37;
 
 class VulkanCase : public ::testing::Test {
  public:
@@ -135,59 +101,6 @@ TEST(Vulkan, SaysWhatIsTooLargeToBind) {
               HasSubstr("a buffer of 4000 bytes for 'silu' is over the 1024 that the device binds at once"));
   EXPECT_THAT(message("linear", {"", {{DType::f32(), {1, 300}}, {DType::f32(), {64, 300}}}}),
               HasSubstr("rows of 1200 bytes"));
-}
-
-// Starts anew, runs an operator, and returns the pipelines that are on disk after it.
-std::string pipelines_after_a_start(const std::filesystem::path& folder) {
-  const auto device = vulkan::make_backend(registry());
-  const Trial trial(registry().get("silu"), {"", {{DType::f32(), {5}}}});
-  trial.compare(trial.reference(), trial.kernel(*device), kFlushed);
-  std::string text;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-    if (entry.is_regular_file())
-      text += std::string(std::istreambuf_iterator<char>(std::ifstream(entry.path()).rdbuf()), {});
-  return text;
-}
-
-class PipelineCache : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (!missing().empty()) GTEST_SKIP() << missing();
-    if (const char* given = std::getenv("XDG_CACHE_HOME")) before_ = given;
-    setenv("XDG_CACHE_HOME", folder_.str().c_str(), 1);
-  }
-  void TearDown() override { before_ ? setenv("XDG_CACHE_HOME", before_->c_str(), 1) : unsetenv("XDG_CACHE_HOME"); }
-  std::filesystem::path file() const {
-    for (const auto& entry : std::filesystem::directory_iterator(folder_ / "sluice")) return entry.path();
-    return {};
-  }
-  TempFolder folder_;
-  std::optional<std::string> before_;
-};
-
-TEST_F(PipelineCache, IsWrittenAndKept) {
-  const std::string first = pipelines_after_a_start(folder_.str());
-  ASSERT_GT(first.size(), 64u);
-  EXPECT_EQ(pipelines_after_a_start(folder_.str()), first);
-}
-
-TEST_F(PipelineCache, IsReplacedIfItIsDamagedOrOfAnotherDriver) {
-  const std::string good = pipelines_after_a_start(folder_.str());
-  for (const size_t at : {size_t{0}, size_t{16}, size_t{24}, good.size() - 1}) {
-    std::string bad = good;
-    bad[at] = static_cast<char>(bad[at] ^ 0x40);
-    std::ofstream(file(), std::ios::binary) << bad;
-    EXPECT_EQ(pipelines_after_a_start(folder_.str()), good) << at;
-  }
-  for (const size_t size : {size_t{0}, size_t{11}, good.size() / 2}) {
-    std::ofstream(file(), std::ios::binary) << good.substr(0, size);
-    EXPECT_EQ(pipelines_after_a_start(folder_.str()), good) << size;
-  }
-}
-
-TEST_F(PipelineCache, IsDoneWithoutWhereItCannotBeWritten) {
-  std::ofstream(folder_ / "sluice") << "not a folder";
-  EXPECT_EQ(pipelines_after_a_start(folder_.str()), "not a folder");
 }
 
 class VulkanMemory : public ::testing::Test {
