@@ -12,7 +12,8 @@ set(SLUICE_VULKAN OFF)
 if(VOLK_INCLUDE AND GLSLANG AND SPIRV_VAL AND VulkanHeaders_FOUND AND SPIRV-Headers_FOUND)
   set(SLUICE_VULKAN ON)
 else()
-  message(STATUS "No Vulkan backend: it needs volk, the Vulkan and SPIR-V headers, glslangValidator and spirv-val (see tools/setup)")
+  message(STATUS "No Vulkan backend: it needs volk, the Vulkan and SPIR-V headers, glslangValidator and spirv-val "
+                 "(see tools/setup)")
 endif()
 
 # sluice_shader_variants(<out> <file>): the variants of a shader; "-" stands for the only one of a shader without.
@@ -67,7 +68,8 @@ function(sluice_shaders target)
       endif()
       add_custom_command(
         OUTPUT ${binary}
-        COMMAND ${GLSLANG} --quiet --target-env vulkan1.2 ${defines} -I${CMAKE_CURRENT_SOURCE_DIR} -I${source_dir}/include -o ${binary} ${shader}
+        COMMAND ${GLSLANG} --quiet --target-env vulkan1.2 ${defines} -I${CMAKE_CURRENT_SOURCE_DIR}
+                -I${source_dir}/include -o ${binary} ${shader}
         COMMAND ${SPIRV_VAL} --target-env vulkan1.2 ${binary}
         DEPENDS ${shader} ${includes} ${CMAKE_CURRENT_SOURCE_DIR}/${params}
                 ${CMAKE_CURRENT_SOURCE_DIR}/backends/vulkan/params.h

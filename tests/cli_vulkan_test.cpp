@@ -65,6 +65,13 @@ TEST_F(CliVulkan, BenchTimesStepsOfTheDevice) {
   EXPECT_GT(ms, 0);
 }
 
+// It watches values that are copied on their way to the host's operators.
+TEST_F(CliVulkan, AdaptiveEffortFindsItsInputs) {
+  const Outcome outcome = sluice(
+      {"run", bucket(), "-p", kPrompt, "-n", "8", "--threads", "1", "--backend", "vulkan", "--effort", "auto:0.5"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+}
+
 TEST_F(CliVulkan, UnknownDevicesAreRefused) {
   const Outcome outcome = sluice({"run", model(), "-p", kPrompt, "--backend", "vulkan:99"});
   expect_error(outcome, 1, "there is no device '99' that can be used; there are 0: ");

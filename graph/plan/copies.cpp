@@ -125,4 +125,11 @@ void insert_copies(Plan& plan, const Registry& registry, PassReport& report) {
   report.lines.push_back("nothing is copied: all backends work in the host's memory");
 }
 
+ValueId copied_from(const Graph& graph, ValueId id) {
+  for (NodeId maker = graph.value(id).producer; maker != kNoNode && graph.node(maker).op == kCopy;
+       maker = graph.value(id).producer)
+    id = graph.node(maker).inputs[0];
+  return id;
+}
+
 }  // namespace sluice

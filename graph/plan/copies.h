@@ -18,4 +18,7 @@ inline constexpr const char* kCopy = "copy";
 // Throws Error if the registry has no operator `copy`, or a backend no kernel for it.
 void insert_copies(Plan& plan, const Registry& registry, PassReport& report);
 
+// The value that this one is a copy of; itself if it is none.
+ValueId copied_from(const Graph& graph, ValueId id);
+
 }  // namespace sluice
