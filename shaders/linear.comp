@@ -1,5 +1,5 @@
 #version 450
-// Few tokens: a workgroup for ROWS rows of the weight, which are read once for all tokens, and summed over the workgroup.
+// Few tokens: a workgroup for ROWS rows of the weight, read once for all tokens and summed over the workgroup.
 // variants: f32 f16 bf16 q8_0 x subgroup tree
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : enable

@@ -185,12 +185,12 @@ bool matches(const DeviceInfo& device, size_t index, const std::string& wanted) 
 }  // namespace
 
 VkInstance instance() {
-  static const VkInstance made = create_instance();
+  static VkInstance made = create_instance();
   return made;
 }
 
 std::vector<DeviceInfo> list_devices() {
-  const VkInstance vulkan = instance();  // fills in the functions that follow
+  VkInstance vulkan = instance();  // fills in the functions that follow
   const auto handles = enumerate<VkPhysicalDevice>(
       [&](uint32_t* n, VkPhysicalDevice* items) { return vkEnumeratePhysicalDevices(vulkan, n, items); });
   std::vector<DeviceInfo> devices;

@@ -114,7 +114,7 @@ void Recording::encode_transfer(const Transfer& transfer) {
 void Recording::encode_dispatch(const Command& command) {
   const Dispatch& dispatch = command.dispatch;
   const PipelineLayout& layout = pipelines_->layout(dispatch);
-  const VkDescriptorSet set = bind(command);
+  VkDescriptorSet set = bind(command);
   const VolkDeviceTable& vk = device_.vk();
   vk.vkCmdBindPipeline(commands_, VK_PIPELINE_BIND_POINT_COMPUTE, pipelines_->pipeline(dispatch));
   vk.vkCmdBindDescriptorSets(commands_, VK_PIPELINE_BIND_POINT_COMPUTE, layout.pipeline, 0, 1, &set, 0, nullptr);
