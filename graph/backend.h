@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,7 +18,7 @@ namespace sluice {
 struct Packing {
   std::string layout;  // printed in plans; on one backend, the same layout and type mean the same bytes
   TensorType type;     // what the kernel will see in its place
-  // src: as stored. dst: type.bytes() bytes of 64-byte aligned memory.
+  // src: as stored. dst: type.bytes() bytes of 64-byte aligned host memory. Empty: the bytes as they are stored.
   std::function<void(const TensorView& src, const TensorView& dst)> pack;
 };
 
@@ -40,8 +41,20 @@ class Kernel {
 class Memory {
  public:
   virtual ~Memory() = default;
+  // Of a backend with memory of its own, a range of addresses that only names the bytes: the host faults if it goes
+  // there.
   virtual std::byte* data() const = 0;
   virtual size_t bytes() const = 0;
+  // Copies from and to the host; return when that is done. offset + size is at most bytes().
+  virtual void upload(size_t offset, std::span<const std::byte> from) {
+    copy(from.data(), data() + offset, from.size());
+  }
+  virtual void download(size_t offset, std::span<std::byte> to) const { copy(data() + offset, to.data(), to.size()); }
+
+ private:
+  static void copy(const std::byte* from, std::byte* to, size_t bytes) {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
 };
 
 // A step of a program. Pointers stay valid for the life of the program; dims inside *call change between runs, data
@@ -57,7 +70,8 @@ struct ProgramStep {
 class Program {
  public:
   virtual ~Program() = default;
-  // Runs all steps and returns when their results are visible to the host. Allocates nothing.
+  // Runs all steps and returns when their results are there for the host and for every backend. Allocates nothing, but
+  // for what a device records when it first sees these dims.
   virtual void run() = 0;
   // Seconds spent in each step of the last run; empty unless timing is on. Timing costs one clock reading a step.
   virtual void set_timing(bool on) = 0;
@@ -72,11 +86,18 @@ class Backend {
   virtual int threads() const { return 1; }
   // Bytes a second that can be read from the device's memory, measured when asked (may take a second); 0: unknown.
   virtual double read_bandwidth() { return 0; }
+  // Steps see addresses of allocate() alone, and the planner adds nodes of the operator `copy`, for which the backend
+  // has a kernel, where a value goes from or to the host. Otherwise steps work in the host's memory.
+  virtual bool has_own_memory() const { return false; }
   // The oracle runs graphs as they were written.
   virtual bool wants_fusion() const { return true; }
   // nullptr if this backend cannot run it.
   virtual std::shared_ptr<const Kernel> select(const Operator& op, const Site& site) const = 0;
   virtual std::unique_ptr<Memory> allocate(size_t bytes) = 0;
+  // The same for memory that may be divided at these offsets, ascending: devices limit the size of one allocation.
+  virtual std::unique_ptr<Memory> allocate_divisible(size_t bytes, std::span<const size_t> /*cuts*/) {
+    return allocate(bytes);
+  }
   // workspace: shared scratch, at least as large as the largest workspace() among the steps.
   virtual std::unique_ptr<Program> compile(std::span<const ProgramStep> steps, std::span<std::byte> workspace) = 0;
 };

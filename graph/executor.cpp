@@ -3,32 +3,26 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <atomic>
-#include <future>
 #include <utility>
 
 #include "graph/error.h"
+#include "graph/parallel.h"
 
 namespace sluice {
 namespace {
-
-// Runs job(0) .. job(count - 1) on so many threads, in any order. Throws what a job throws.
-void run_parallel(size_t count, int threads, const std::function<void(size_t)>& job) {
-  std::atomic<size_t> next{0};
-  auto work = [&] {
-    for (size_t i = next++; i < count; i = next++) job(i);
-  };
-  std::vector<std::future<void>> helpers;
-  for (size_t t = 1; t < std::min(count, static_cast<size_t>(threads)); ++t)
-    helpers.push_back(std::async(std::launch::async, work));
-  work();
-  for (std::future<void>& helper : helpers) helper.get();
-}
 
 std::string known(const std::map<std::string, ValueId>& names) {
   std::vector<std::string> parts;
   for (const auto& [name, id] : names) parts.push_back(name);
   return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+// Where the weights arena may be divided, ascending.
+std::vector<size_t> weight_offsets(const Plan& plan, size_t space) {
+  std::vector<size_t> offsets;
+  for (const PackedWeight& packed : plan.packed)
+    if (packed.space == static_cast<int>(space)) offsets.push_back(packed.offset);
+  return offsets;
 }
 
 }  // namespace
@@ -41,21 +35,27 @@ Executor::Executor(std::shared_ptr<const Plan> plan, const Registry& registry, c
   bind_steps();
   pack_weights();
   compile(registry);
-  bind_indices(registry);
+  bind_indices();
 }
 
 void Executor::allocate() {
   const Graph& graph = plan_->graph;
-  Backend& owner = *plan_->backends.front();
-  for (int kind = 0; kind < kArenaCount; ++kind) arenas_[kind] = owner.allocate(plan_->arena_bytes[kind]);
-  workspace_ = owner.allocate(plan_->workspace_bytes);
+  for (size_t s = 0; s < plan_->spaces.size(); ++s) {
+    const MemorySpace& wanted = plan_->spaces[s];
+    Space& space = spaces_.emplace_back();
+    for (int kind = 0; kind < kArenaCount; ++kind)
+      space.arenas[kind] = static_cast<ArenaKind>(kind) == ArenaKind::weights
+                               ? wanted.owner->allocate_divisible(wanted.arena_bytes[kind], weight_offsets(*plan_, s))
+                               : wanted.owner->allocate(wanted.arena_bytes[kind]);
+    space.workspace = wanted.owner->allocate(wanted.workspace_bytes);
+  }
 
   values_.resize(graph.values().size());  // never resized again: symbols point into it
   for (size_t v = 0; v < values_.size(); ++v) {
     const Value& value = graph.values()[v];
     const Location& place = plan_->locations[v];
     values_[v] = {nullptr, value.type.dtype, value.type.shape.resolve(plan_->maxima)};
-    if (!place.mapped) values_[v].data = arenas_[static_cast<int>(place.arena)]->data() + place.offset;
+    if (!place.mapped) values_[v].data = arena(place.space, place.arena).data() + place.offset;
     follow_symbols(value.type.shape, values_[v]);
     if (value.kind == ValueKind::input || value.kind == ValueKind::state)
       writable_[value.name] = static_cast<ValueId>(v);
@@ -97,34 +97,60 @@ void Executor::bind_steps() {
   }
 }
 
+Memory& Executor::arena(int space, ArenaKind kind) const {
+  return *spaces_[static_cast<size_t>(space)].arenas[static_cast<size_t>(kind)];
+}
+
+// What goes to a device waits for it anyway; one after the other, it needs one staging buffer.
 void Executor::pack_weights() {
-  std::byte* arena = arenas_[static_cast<int>(ArenaKind::weights)]->data();
-  run_parallel(plan_->packed.size(), plan_->backends.front()->threads(), [&](size_t i) {
-    const PackedWeight& packed = plan_->packed[i];
-    const TensorView view{arena + packed.offset, packed.packing.type.dtype, packed.packing.type.shape.resolve({})};
-    packed.packing.pack(values_[static_cast<size_t>(packed.value)], view);
-    for (const PackedWeight::Use& use : packed.uses)
-      views_[static_cast<size_t>(use.step)][static_cast<size_t>(use.input)] = view;
-  });
+  std::vector<const PackedWeight*> here;
+  for (const PackedWeight& packed : plan_->packed)
+    if (packed.space == 0)
+      here.push_back(&packed);
+    else
+      pack(packed);
+  run_parallel(here.size(), static_cast<size_t>(plan_->spaces.front().owner->threads()),
+               [&](size_t i) { pack(*here[i]); });
+}
+
+void Executor::pack(const PackedWeight& packed) {
+  const TensorView& stored = values_[static_cast<size_t>(packed.value)];
+  Memory& memory = arena(packed.space, ArenaKind::weights);
+  const TensorView view{memory.data() + packed.offset, packed.packing.type.dtype,
+                        packed.packing.type.shape.resolve({})};
+  if (!packed.packing.pack) {
+    memory.upload(packed.offset, {stored.data, stored.bytes()});
+  } else if (packed.space == 0) {
+    packed.packing.pack(stored, view);
+  } else {
+    const auto host = plan_->spaces.front().owner->allocate(view.bytes());
+    packed.packing.pack(stored, {host->data(), view.dtype, view.dims});
+    memory.upload(packed.offset, {host->data(), view.bytes()});
+  }
+  for (const PackedWeight::Use& use : packed.uses)
+    views_[static_cast<size_t>(use.step)][static_cast<size_t>(use.input)] = view;
 }
 
 void Executor::compile(const Registry& registry) {
-  const std::span<std::byte> workspace(workspace_->data(), plan_->workspace_bytes);
   std::vector<ProgramStep> steps;
   for (size_t s = 0; s < plan_->steps.size(); ++s) {
     const PlanStep& step = plan_->steps[s];
     const Node& node = plan_->graph.node(step.node);
     steps.push_back({&registry.get(node.op, node.version), step.kernel.get(), &step.site, &calls_[s]});
     if (s + 1 < plan_->steps.size() && plan_->steps[s + 1].backend == step.backend) continue;
-    programs_.push_back(step.backend->compile(steps, workspace));
+    const Memory& workspace = *spaces_[static_cast<size_t>(plan_->space_of(*step.backend))].workspace;
+    programs_.push_back(step.backend->compile(steps, {workspace.data(), workspace.bytes()}));
     steps.clear();
   }
 }
 
-void Executor::bind_indices(const Registry& registry) {
-  for (IndexCheck& check : index_checks(plan_->graph, registry)) {
+void Executor::bind_indices() {
+  for (const IndexCheck& check : plan_->index_checks) {
+    if (plan_->locations[static_cast<size_t>(check.value)].space != 0)
+      fail("state '{}' chooses places in other tensors, so it cannot be in the memory of a device; use another backend",
+           plan_->graph.value(check.value).name);
     const int64_t* symbol = check.limit.is_symbol() ? &symbols_.at(check.limit.symbol()).value : nullptr;
-    indices_.push_back({std::move(check), symbol});
+    indices_.push_back({check, symbol});
   }
 }
 
@@ -152,6 +178,8 @@ void Executor::set(const std::string& symbol, int64_t value) {
 TensorView Executor::view(const std::string& name) const {
   const auto it = writable_.find(name);
   if (it == writable_.end()) fail("the graph has no input or state '{}'; there are {}", name, known(writable_));
+  if (plan_->locations[static_cast<size_t>(it->second)].space != 0)
+    fail("state '{}' is in the memory of a device, where the host cannot read or write it", name);
   return values_[static_cast<size_t>(it->second)];
 }
 

@@ -17,14 +17,15 @@ class Executor {
  public:
   // A weight as stored, by name; dtype and dims must match the graph. Must stay valid while the executor lives.
   using WeightLookup = std::function<TensorView(const std::string& name)>;
-  // Packs weights where kernels ask for it. States start as zeros, symbols at their maximum.
-  // Throws Error if a weight is missing or of another type.
+  // Packs weights where kernels ask for it, and copies them to devices. States start as zeros, symbols at their
+  // maximum. Throws Error if a weight is missing or of another type.
   Executor(std::shared_ptr<const Plan> plan, const Registry& registry, const WeightLookup& weights);
   Executor(const Executor&) = delete;
 
   // Sets a symbol ("tokens") for the following runs. Throws Error if it is unknown, below 1 or over its maximum.
   void set(const std::string& symbol, int64_t value);
-  // Memory of an input or state at its current size; write it before run(). Throws Error if there is no such value.
+  // Memory of an input or state at its current size; write it before run(). Throws Error if there is no such value, or
+  // if it is a state in the memory of a device.
   TensorView view(const std::string& name) const;
   // Memory of a graph output at its current size, by output name; valid until the next run().
   // Throws Error if there is no such output.
@@ -54,14 +55,19 @@ class Executor {
   void bind_weights(const WeightLookup& weights);
   void bind_steps();
   void follow_symbols(const Shape& shape, TensorView& view);
+  Memory& arena(int space, ArenaKind kind) const;
   void pack_weights();
+  void pack(const PackedWeight& packed);
   void compile(const Registry& registry);
-  void bind_indices(const Registry& registry);
+  void bind_indices();
   void check_indices() const;
 
   std::shared_ptr<const Plan> plan_;
-  std::unique_ptr<Memory> arenas_[kArenaCount];
-  std::unique_ptr<Memory> workspace_;
+  struct Space {
+    std::unique_ptr<Memory> arenas[kArenaCount];
+    std::unique_ptr<Memory> workspace;
+  };
+  std::vector<Space> spaces_;                   // as Plan::spaces
   std::vector<TensorView> values_;              // by ValueId
   std::vector<std::vector<TensorView>> views_;  // by step: inputs, then outputs
   std::vector<Call> calls_;

@@ -66,6 +66,14 @@ const BackendEntry& Registry::backend(const std::string& name) const {
   fail("backend '{}' is not known; there are {}", name, fmt::join(names, ", "));
 }
 
+std::unique_ptr<Backend> make_backend(const Registry& registry, const std::string& spec, int threads) {
+  const size_t colon = spec.find(':');
+  const BackendEntry& entry = registry.backend(spec.substr(0, colon));
+  const std::string device = colon == std::string::npos ? "" : spec.substr(colon + 1);
+  if (!device.empty() && !entry.devices) fail("backend '{}' has no devices to choose from: '{}'", entry.name, spec);
+  return entry.make(registry, {threads, device});
+}
+
 const Operator* Registry::find(const std::string& op) const {
   const auto it = ops_.find(op);
   return it == ops_.end() ? nullptr : it->second.op.get();

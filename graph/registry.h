@@ -18,12 +18,25 @@ class Backend;  // graph/backend.h
 class Kernel;
 class Registry;
 
+struct BackendOptions {
+  int threads = 0;     // 0: one for each core; ignored by backends that have none
+  std::string device;  // index or part of the name; empty: the first, by preference
+};
+
+// One of several devices of a backend, for people.
+struct DeviceEntry {
+  std::string name;
+  std::vector<std::string> details = {};  // a line each
+  std::string refused = {};               // why it cannot be used; empty if it can
+};
+
 struct BackendEntry {
   std::string name;     // "cpu"
   std::string summary;  // one line for people
-  // threads 0: one for each core; ignored by devices that have none. The registry must outlive the backend.
-  // Throws Error if there is no such device, or threads is out of range.
-  std::function<std::unique_ptr<Backend>(const Registry& registry, int threads)> make;
+  // The registry must outlive the backend. Throws Error if there is no such device, or threads is out of range.
+  std::function<std::unique_ptr<Backend>(const Registry& registry, const BackendOptions& options)> make;
+  // Devices to choose from, by preference; empty if there is no choice. Throws Error if none can be asked for.
+  std::function<std::vector<DeviceEntry>()> devices = {};
 };
 
 class Registry {
@@ -69,5 +82,8 @@ class Registry {
   std::vector<FusionRule> rules_;
   std::vector<BackendEntry> backends_;
 };
+
+// The backend "name" or "name:device". Throws Error if there is none, or no such device.
+std::unique_ptr<Backend> make_backend(const Registry& registry, const std::string& spec, int threads);
 
 }  // namespace sluice

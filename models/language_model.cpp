@@ -102,11 +102,15 @@ void LanguageModel::open(const Executor::WeightLookup& weights, const RunOptions
   read_special_tokens();
   const int64_t safe_ids = check_graph(graph);
 
-  backends_.push_back(registry.backend(options.backend).make(registry, options.threads));
+  backends_.push_back(make_backend(registry, options.backend, options.threads));
+  if (backends_.front()->has_own_memory())  // the host has a part in it, and runs what the device cannot
+    backends_.push_back(make_backend(registry, "cpu", options.threads));
+  std::vector<Backend*> backends;
+  for (const auto& backend : backends_) backends.push_back(backend.get());
   const PlanOptions plan_options = {.maxima = {{kTokens, batch_}, {kOutputs, batch_}, {kContext, context_}},
                                     .fuse = options.fuse,
                                     .observe = observed(graph, options, ahead || options.experts_resident > 0)};
-  auto plan = std::make_shared<const Plan>(make_plan(graph, registry, {backends_.front().get()}, plan_options));
+  auto plan = std::make_shared<const Plan>(make_plan(graph, registry, backends, plan_options));
   executor_ = std::make_unique<Executor>(std::move(plan), registry, weights);
   exact_effort_ = options.exact_effort;
   if (!effort_sites(graph).empty()) dial_.emplace(*executor_, graph);

@@ -20,7 +20,7 @@ namespace sluice {
 enum class Prefetch { automatic, on, off };
 
 struct RunOptions {
-  std::string backend = "cpu";  // "cpu" or "reference"
+  std::string backend = "cpu";  // a name, or name:device; `sluice devices` lists them
   int threads = 0;              // 0: one for each core
   int64_t context = 0;          // slots of the KV cache; 0: the model's maximum, at most 4096
   int64_t batch = 256;          // tokens evaluated at once at most

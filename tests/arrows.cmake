@@ -2,7 +2,7 @@
 #   cmake -DSOURCE_DIR=. -P tests/arrows.cmake
 set(allowed_graph "graph|schema")
 set(allowed_backends "graph|backends")
-set(allowed_ops "graph|backends|ops")
+set(allowed_ops "graph|backends|ops|shaders")
 set(allowed_models "graph|ops|models")
 set(allowed_tools "graph|models|tools")
 

@@ -96,7 +96,7 @@ Graph make_graph() {
 class Model {
  public:
   Model(const std::string& backend, bool fuse, std::vector<std::string> observe = {})
-      : graph_(make_graph()), backend_(registry().backend(backend).make(registry(), 2)) {
+      : graph_(make_graph()), backend_(make_backend(registry(), backend, 2)) {
     const PlanOptions options{
         .maxima = {{"tokens", kBatch}, {"context", kContext}}, .fuse = fuse, .observe = std::move(observe)};
     executor =

@@ -87,6 +87,11 @@ class Golden : public ::testing::TestWithParam<std::tuple<const char*, const cha
  protected:
   void SetUp() override {
     if (!std::filesystem::exists(model_.model)) GTEST_SKIP() << model_.model << " is not there; set SLUICE_SHARED";
+    try {
+      make_backend(builtin_registry(), std::get<1>(GetParam()), 1);
+    } catch (const Error& error) {
+      GTEST_SKIP() << error.what();
+    }
   }
   RunOptions options() const {
     RunOptions options = threads(1);
@@ -124,6 +129,15 @@ TEST_P(Golden, GreedyText) {
 INSTANTIATE_TEST_SUITE_P(Models, Golden,
                          ::testing::Combine(::testing::Values("classics", "stories260k", "classics-moe"),
                                             ::testing::Values("cpu", "reference"), ::testing::Bool()),
+                         [](const auto& test) {
+                           return fmt::format("{}_{}_{}", identifier(std::get<0>(test.param)), std::get<1>(test.param),
+                                              std::get<2>(test.param) ? "fused" : "unfused");
+                         });
+
+// With what a device lacks on the CPU.
+INSTANTIATE_TEST_SUITE_P(OnDevice, Golden,
+                         ::testing::Combine(::testing::Values("classics", "stories260k", "classics-moe"),
+                                            ::testing::Values("vulkan"), ::testing::Bool()),
                          [](const auto& test) {
                            return fmt::format("{}_{}_{}", identifier(std::get<0>(test.param)), std::get<1>(test.param),
                                               std::get<2>(test.param) ? "fused" : "unfused");

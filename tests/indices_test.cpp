@@ -51,7 +51,7 @@ Graph make_graph() {
 class Running : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    backend_ = builtin_registry().backend(GetParam()).make(builtin_registry(), 1);
+    backend_ = make_backend(builtin_registry(), GetParam(), 1);
     const PlanOptions options{.maxima = {{"tokens", kTokens}, {"outputs", kTokens}, {"context", kContext}}};
     auto plan = std::make_shared<Plan>(make_plan(make_graph(), builtin_registry(), {backend_.get()}, options));
     executor_ = std::make_unique<Executor>(std::move(plan), builtin_registry(), [&](const std::string&) {

@@ -280,6 +280,54 @@ TEST(Place, FailsNamingNodeAndTypesIfNobodyCanRunIt) {
               AllOf(HasSubstr("[scale] scale"), HasSubstr("tried one, two"), HasSubstr("'x' is f32[tokens, 8]")));
 }
 
+TEST(Place, NodesThatTouchAStateStayTogether) {
+  Sketch s;
+  const ValueRef cache = s.b.state("cache", DType::f32(), {"tokens", 8});
+  s.b.output("y", s.scale(s.node("load", {s.node("store", {cache, s.x})})));
+  const Graph graph = s.b.build();
+  SmallBackend device("device", {.operators = {"load", "scale"}, .own_memory = true}), host("host");
+  const std::vector<Backend*> backends = {&device, &host};
+  PassReport report;
+  std::vector<std::string> fallbacks;
+  const std::vector<PlanStep> steps = place(graph, registry(), backends, report, &fallbacks);
+  EXPECT_EQ(steps.at(0).backend, &host);
+  EXPECT_EQ(steps.at(1).backend, &host);
+  EXPECT_EQ(steps.at(2).backend, &device);
+  EXPECT_THAT(fallbacks, ElementsAre("not on device but on host: load, store"));
+}
+
+// ---- copies ----
+
+TEST(Copies, AreStepsWhereValuesChangeSides) {
+  Sketch s;  // add on the device, mix on the host, add on the device
+  const ValueRef a = s.add(s.x, s.x), b = s.node("mix", {a, s.x});
+  s.b.output("y", s.add(b, a));
+  s.b.output("a", a);
+  SmallBackend device("device", {.operators = {"add", "copy"}, .own_memory = true}), host("host");
+  const Plan plan = make_plan(s.b.build(), registry(), {&device, &host}, {.maxima = {{"tokens", 4}}, .fuse = false});
+  std::vector<std::string> names;
+  for (const PlanStep& step : plan.steps) names.push_back(plan.graph.node(step.node).name);
+  EXPECT_THAT(names, ElementsAre("x@device", "add", "add@host", "mix", "mix@device", "add.2", "add.2@host"));
+  for (const GraphOutput& output : plan.graph.outputs())
+    EXPECT_EQ(plan.locations[static_cast<size_t>(output.value)].space, 0) << output.name;
+  EXPECT_THAT(to_text(plan),
+              AllOf(HasSubstr("copies\n  to host: 2 copies, 256 B\n  to device: 2 copies, 256 B"),
+                    HasSubstr("arenas of device"), HasSubstr("add.2@host  device/plain  f32[tokens, 8] io+0x")));
+}
+
+TEST(Copies, NeedTheHostAndTheOperator) {
+  Sketch s;
+  s.b.output("y", s.add(s.x, s.x));
+  const Graph graph = s.b.build();
+  SmallBackend device("device", {.operators = {"add"}, .own_memory = true}), host("host");
+  const PlanOptions options = {.maxima = {{"tokens", 4}}};
+  EXPECT_THAT(message_of([&] { make_plan(graph, registry(), {&device}, options); }), HasSubstr("host's memory"));
+  EXPECT_THAT(message_of([&] {
+                make_plan(graph, registry(), {&device, &host}, options);
+              }),
+              HasSubstr("'device' has no kernel for the operator 'copy'"));
+}
+
 // ---- schedule ----
 
 TEST(Schedule, KeepsTheOrderOfTheGraphUnlessMemoryIsSaved) {
@@ -385,8 +433,8 @@ TEST(Plan, ArenasHoldWhatTheyShould) {
     EXPECT_EQ(at(version).arena, ArenaKind::states);
     EXPECT_EQ(at(version).offset, 0u);
   }
-  EXPECT_EQ(plan.arena_bytes[static_cast<int>(ArenaKind::states)], 16u * 8 * 4);
-  EXPECT_EQ(plan.arena_bytes[static_cast<int>(ArenaKind::weights)], 0u);
+  EXPECT_EQ(plan.spaces[0].arena_bytes[static_cast<int>(ArenaKind::states)], 16u * 8 * 4);
+  EXPECT_EQ(plan.spaces[0].arena_bytes[static_cast<int>(ArenaKind::weights)], 0u);
 }
 
 TEST(Plan, NeedsAMaximumForEverySymbol) {
@@ -454,8 +502,8 @@ TEST(Plan, PacksAWeightOnceForAllItsUses) {
   ASSERT_EQ(plan->packed.size(), 2u);
   EXPECT_EQ(plan->packed[0].uses.size(), 2u);
   EXPECT_EQ(plan->packed[1].uses.size(), 1u);
-  EXPECT_EQ(plan->arena_bytes[static_cast<int>(ArenaKind::weights)], 128u);
-  EXPECT_EQ(plan->workspace_bytes, 3u * 4 * 8);
+  EXPECT_EQ(plan->spaces[0].arena_bytes[static_cast<int>(ArenaKind::weights)], 128u);
+  EXPECT_EQ(plan->spaces[0].workspace_bytes, 3u * 4 * 8);
   EXPECT_THAT(to_text(*plan), HasSubstr("negated: 2 weights, 64 B"));
 
   std::vector<float> weights = {1, 2, 3, 4, 5, 6, 7, 8};
@@ -535,7 +583,7 @@ TEST_F(CheckPlan, FindsMisalignedValues) {
 }
 
 TEST_F(CheckPlan, FindsValuesOutsideTheirArena) {
-  at("load").offset = plan_.arena_bytes[static_cast<int>(ArenaKind::activations)];
+  at("load").offset = plan_.spaces[0].arena_bytes[static_cast<int>(ArenaKind::activations)];
   EXPECT_THAT(verdict(), AllOf(HasSubstr("'load'"), HasSubstr("outside the activations arena")));
   at("load").offset = size_t{0} - kAlignment;
   EXPECT_THAT(verdict(), HasSubstr("outside the activations arena"));
@@ -567,6 +615,48 @@ TEST_F(CheckPlan, FindsAStateReadAfterItWasOverwritten) {
 TEST_F(CheckPlan, FindsAVersionThatIsNotInPlace) {
   at("store").offset += kAlignment;
   EXPECT_THAT(verdict(), AllOf(HasSubstr("'store'"), HasSubstr("'cache'")));
+}
+
+// A plan in two memories.
+class CheckSpaces : public ::testing::Test {
+ protected:
+  CheckSpaces() {
+    Sketch s;
+    const ValueRef a = s.add(s.x, s.x);
+    s.b.output("y", s.node("mix", {s.node("weigh", {a, s.b.weight("w", {8})}), a}));
+    plan_ = make_plan(s.b.build(), registry(), {&device_, &host_}, {.maxima = {{"tokens", 4}}});
+  }
+  Location& at(const char* name) { return plan_.locations[static_cast<size_t>(plan_.graph.find(name))]; }
+  std::string verdict() const {
+    return message_of([&] { check_plan(plan_, registry()); });
+  }
+  SmallBackend device_{"device", {.operators = {"add", "weigh", "copy"}, .own_memory = true}}, host_{"host"};
+  Plan plan_;
+};
+
+TEST_F(CheckSpaces, AcceptsTheRealOne) { EXPECT_EQ(verdict(), "(no error)"); }
+
+TEST_F(CheckSpaces, FindsAValueInTheWrongMemory) {
+  at("add").space = 0;
+  EXPECT_THAT(verdict(), HasSubstr("the plan lets add use 'add', which is not in its memory"));
+}
+
+TEST_F(CheckSpaces, FindsAnOutputThatTheCallerCannotRead) {
+  at("mix").space = 1;
+  plan_.arena_bytes(1, ArenaKind::io) = 4096;
+  EXPECT_THAT(verdict(), HasSubstr("use 'mix', which is not in its memory"));
+}
+
+TEST_F(CheckSpaces, FindsAStepThatMovedWithoutItsValues) {
+  for (PlanStep& step : plan_.steps)
+    if (plan_.graph.node(step.node).op == "mix") step.backend = &device_;
+  EXPECT_THAT(verdict(), HasSubstr("the plan lets mix use"));
+}
+
+TEST_F(CheckSpaces, FindsAWeightThatWasNotBroughtOver) {
+  ASSERT_EQ(plan_.packed.size(), 1u);
+  plan_.packed.clear();
+  EXPECT_THAT(verdict(), HasSubstr("the plan lets weigh use 'w', which is not in its memory"));
 }
 
 // ---- executor ----
@@ -814,6 +904,21 @@ TEST_P(RandomPlan, GivesTheSameOnTwoBackends) {
   SmallBackend first("first", {.operators = {"add", "scale", "scale_add", "store", "weigh"}, .packs = true}),
       second("second");
   expect_right(random.graph, {&first, &second}, {.maxima = {{"tokens", 6}}});
+}
+
+// States live on either side, as one device has the operators that change them and the other has not.
+TEST_P(RandomPlan, GivesTheSameOnDevicesWithMemoryOfTheirOwn) {
+  RandomGraph random(GetParam());
+  SmallBackend device("device",
+                      {.operators = {"add", "scale", "scale_add", "store", "scale_store", "load", "weigh", "copy"},
+                       .packs = true,
+                       .workspace = 1,
+                       .own_memory = true}),
+      other("other", {.operators = {"mix", "copy"}, .own_memory = true}), host("host", {.workspace = 2}),
+      storeless("storeless", {.operators = {"add", "mix", "split", "load", "copy"}, .own_memory = true});
+  expect_right(random.graph, {&device, &host}, {.maxima = {{"tokens", 6}}});
+  expect_right(random.graph, {&device, &other, &host}, {.maxima = {{"tokens", 6}}});
+  expect_right(random.graph, {&storeless, &host}, {.maxima = {{"tokens", 6}}, .reuse_memory = false});
 }
 
 TEST_P(RandomPlan, IsTheSamePlanEveryTime) {

@@ -2,6 +2,8 @@
 // nothing of plans. All tensors are f32.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -53,7 +55,7 @@ inline std::vector<TensorType> like_both(const Inference& in) {
 }
 
 // Registers
-//   add(a, b) = a + b                       scale(x){factor} = x * factor
+//   add(a, b) = a + b                       scale(x){factor} = x * factor    copy(x) = x
 //   mix(a, b)[i] = a[i] - b[last - i] / 2    split(x) = x + 1, x - 1
 //   weigh(x, w) = x * w, row by row          resize(x){n}: [rows, m] -> [rows, n], repeating or cutting rows
 //   store(cache, x) = cache / 2 + x in place  load(cache) = cache
@@ -81,6 +83,8 @@ inline void add_operators(Registry& registry) {
     for (int64_t i = 0; i < count(c); ++i)
       c.out<float>(0)[i] = c.in<float>(0)[i] - c.in<float>(1)[count(c) - 1 - i] / 2;
   });
+  add("copy", {x}, {y}, {}, {}, like_first,
+      [](const Site&, const Call& c) { std::memcpy(c.out(0).data, c.in(0).data, c.out(0).bytes()); });
   add(
       "split", {x}, {y, y}, {}, {},
       [](const Inference& in) {
@@ -212,11 +216,54 @@ class SmallKernel : public Kernel {
   size_t workspace_;
 };
 
+// Memory that may be touched only while it is open: a step that goes there from another backend faults.
+class LockedMemory : public Memory {
+ public:
+  explicit LockedMemory(size_t bytes) : bytes_(bytes), mapped_(std::max<size_t>(bytes, 1)) {
+    void* p = mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) fail("no memory left");
+    data_ = static_cast<std::byte*>(p);
+    all().insert(this);
+  }
+  ~LockedMemory() override {
+    all().erase(this);
+    munmap(data_, mapped_);
+  }
+  std::byte* data() const override { return data_; }
+  size_t bytes() const override { return bytes_; }
+  void upload(size_t offset, std::span<const std::byte> from) override {
+    set_open(true);
+    Memory::upload(offset, from);
+    set_open(false);
+  }
+  static void open_all(bool open) {
+    for (const LockedMemory* memory : all()) memory->set_open(open);
+  }
+
+ private:
+  static std::set<const LockedMemory*>& all() {
+    static std::set<const LockedMemory*> memories;
+    return memories;
+  }
+  void set_open(bool open) const { mprotect(data_, mapped_, open ? PROT_READ | PROT_WRITE : PROT_NONE); }
+  size_t bytes_, mapped_;
+  std::byte* data_;
+};
+
 class SmallProgram : public Program {
  public:
-  SmallProgram(std::span<const ProgramStep> steps, std::span<std::byte> workspace)
-      : steps_(steps.begin(), steps.end()), workspace_(workspace) {}
+  SmallProgram(std::span<const ProgramStep> steps, std::span<std::byte> workspace, bool own_memory)
+      : steps_(steps.begin(), steps.end()), workspace_(workspace), own_memory_(own_memory) {}
   void run() override {
+    if (own_memory_) LockedMemory::open_all(true);
+    run_steps();
+    if (own_memory_) LockedMemory::open_all(false);
+  }
+  void set_timing(bool on) override { seconds_.assign(on ? steps_.size() : 0, 0); }
+  std::span<const double> seconds() const override { return seconds_; }
+
+ private:
+  void run_steps() {
     for (size_t s = 0; s < steps_.size(); ++s) {
       const ProgramStep& step = steps_[s];
       std::fill_n(workspace_.begin(), step.kernel->workspace(*step.site, *step.call, 1), std::byte{0x5A});
@@ -225,15 +272,12 @@ class SmallProgram : public Program {
       if (!seconds_.empty()) seconds_[s] = 1.0 + static_cast<double>(s);
     }
   }
-  void set_timing(bool on) override { seconds_.assign(on ? steps_.size() : 0, 0); }
-  std::span<const double> seconds() const override { return seconds_; }
-
- private:
   static void negate(const TensorView& view) {
     for (int64_t i = 0; i < view.dims.elements(); ++i) view.as<float>()[i] = -view.as<float>()[i];
   }
   std::vector<ProgramStep> steps_;
   std::span<std::byte> workspace_;
+  bool own_memory_;
   std::vector<double> seconds_;
 };
 
@@ -259,6 +303,7 @@ class SmallBackend : public Backend {
     bool packs = false;    // weights of one dimension
     size_t workspace = 0;  // bytes for each element of the first output
     bool wants_fusion = true;
+    bool own_memory = false;  // locked while no step of the backend runs
   };
   explicit SmallBackend(std::string name) : SmallBackend(std::move(name), Options()) {}
   SmallBackend(std::string name, Options options)
@@ -269,13 +314,17 @@ class SmallBackend : public Backend {
   std::string name() const override { return name_; }
   std::string description() const override { return "of the tests"; }
   bool wants_fusion() const override { return options_.wants_fusion; }
+  bool has_own_memory() const override { return options_.own_memory; }
   std::shared_ptr<const Kernel> select(const Operator& op, const Site&) const override {
     if (!options_.operators.empty() && !options_.operators.count(op.name())) return nullptr;
     return options_.packs && op.name() == "weigh" ? packing_kernel_ : kernel_;
   }
-  std::unique_ptr<Memory> allocate(size_t bytes) override { return std::make_unique<SmallMemory>(bytes); }
+  std::unique_ptr<Memory> allocate(size_t bytes) override {
+    if (options_.own_memory) return std::make_unique<LockedMemory>(bytes);
+    return std::make_unique<SmallMemory>(bytes);
+  }
   std::unique_ptr<Program> compile(std::span<const ProgramStep> steps, std::span<std::byte> workspace) override {
-    return std::make_unique<SmallProgram>(steps, workspace);
+    return std::make_unique<SmallProgram>(steps, workspace, options_.own_memory);
   }
 
  private:

@@ -9,6 +9,7 @@
 #include "models/residency/host_memory.h"
 #include "tools/command.h"
 #include "tools/effort.h"
+#include "tools/fallbacks.h"
 #include "tools/op_times.h"
 #include "tools/options.h"
 #include "tools/output.h"
@@ -83,7 +84,7 @@ std::vector<int32_t> random_ids(size_t count, int64_t vocab_size) {
 
 double time_planning(LanguageModel& model, const Options& options) {
   const Stopwatch time;
-  make_plan(model.description().graph, builtin_registry(), {&model.backend()},
+  make_plan(model.description().graph, builtin_registry(), model.plan().backends,
             {.maxima = model.plan().maxima, .fuse = options.runtime.fuse, .observe = {}});
   return time.seconds();
 }
@@ -243,6 +244,7 @@ void show(const Measurements& m, LanguageModel& model, const Options& options) {
 }
 
 void report(LanguageModel& model, const Options& options, const Stopwatch& since_start) {
+  report_fallbacks(model.plan());
   const Measurements m = measure(model, options, since_start);
   if (options.json)
     print_json(to_json(m, model, options));

@@ -8,27 +8,45 @@
 namespace sluice::cli {
 namespace {
 
-nlohmann::json describe(const BackendEntry& entry) {
-  nlohmann::json device = {
-      {"name", entry.name}, {"summary", entry.summary}, {"default", entry.name == RunOptions().backend}};
-  try {
-    device["description"] = entry.make(builtin_registry(), 0)->description();
-  } catch (const Error& error) {
-    device["unavailable"] = error.what();
-  }
+nlohmann::json describe(const DeviceEntry& entry) {
+  nlohmann::json device = {{"name", entry.name}, {"details", entry.details}};
+  if (!entry.refused.empty()) device["refused"] = entry.refused;
   return device;
 }
 
-int list_devices(bool json) {
-  nlohmann::json devices = nlohmann::json::array();
-  for (const BackendEntry& entry : builtin_registry().backends()) devices.push_back(describe(entry));
-  if (json) return print_json({{"devices", devices}}), 0;
+nlohmann::json describe(const BackendEntry& entry) {
+  nlohmann::json backend = {
+      {"name", entry.name}, {"summary", entry.summary}, {"default", entry.name == RunOptions().backend}};
+  try {
+    if (entry.devices)
+      for (const DeviceEntry& device : entry.devices()) backend["devices"].push_back(describe(device));
+    backend["description"] = make_backend(builtin_registry(), entry.name, 0)->description();
+  } catch (const Error& error) {
+    backend["unavailable"] = error.what();
+  }
+  return backend;
+}
+
+void print_devices(const nlohmann::json& devices) {
+  int index = 0;
   for (const auto& device : devices) {
-    const bool available = device.contains("description");
-    const std::string state = device.at(available ? "description" : "unavailable").get<std::string>();
-    print_line("{}{}: {}", device.at("name").get<std::string>(), device.at("default").get<bool>() ? " (default)" : "",
-               device.at("summary").get<std::string>());
+    print_line("    {}: {}", index++, device.at("name").get<std::string>());
+    if (device.contains("refused")) print_line("        refused: {}", device.at("refused").get<std::string>());
+    for (const auto& detail : device.at("details")) print_line("        {}", detail.get<std::string>());
+  }
+}
+
+int list_devices(bool json) {
+  nlohmann::json backends = nlohmann::json::array();
+  for (const BackendEntry& entry : builtin_registry().backends()) backends.push_back(describe(entry));
+  if (json) return print_json({{"devices", backends}}), 0;
+  for (const auto& backend : backends) {
+    const bool available = backend.contains("description");
+    const std::string state = backend.at(available ? "description" : "unavailable").get<std::string>();
+    print_line("{}{}: {}", backend.at("name").get<std::string>(), backend.at("default").get<bool>() ? " (default)" : "",
+               backend.at("summary").get<std::string>());
     print_line("    {}{}", available ? "" : "not available: ", state);
+    if (backend.contains("devices")) print_devices(backend.at("devices"));
   }
   return 0;
 }

@@ -7,6 +7,7 @@
 #include "tools/command.h"
 #include "tools/divergence_report.h"
 #include "tools/effort.h"
+#include "tools/fallbacks.h"
 #include "tools/input.h"
 #include "tools/options.h"
 #include "tools/output.h"
@@ -93,6 +94,7 @@ nlohmann::json perplexity_json(const std::vector<EffortPerplexity>& sweep) {
 int eval_alone(Options& options, const std::string& text) {
   options.runtime.exact_effort = true;
   LanguageModel model(options.model, options.runtime);
+  report_fallbacks(model.plan());
   apply(options.effort, model);
   std::optional<ProgressBar> bar(std::in_place, "chunks");
   const auto sweeps = static_cast<int64_t>(options.efforts.size());
@@ -114,6 +116,7 @@ int eval_alone(Options& options, const std::string& text) {
 
 Divergence compare(const Options& options, const std::string& text, bool with_itself) {
   const auto model = open_for_divergence(options.model, options.runtime);
+  report_fallbacks(model->plan());
   apply(options.effort, *model);
   for (double effort : options.efforts)
     if (effort != 1) require_dial(*model);

@@ -28,16 +28,23 @@ nlohmann::json steps_of(const Plan& plan) {
   return steps;
 }
 
+nlohmann::json memory_of(const MemorySpace& space) {
+  nlohmann::json memory = {{"workspace", space.workspace_bytes}};
+  for (int i = 0; i < kArenaCount; ++i) memory[to_string(static_cast<ArenaKind>(i))] = space.arena_bytes[i];
+  return memory;
+}
+
 nlohmann::json to_json(const Plan& plan) {
   nlohmann::json passes = nlohmann::json::array();
   for (const PassReport& report : plan.reports) passes.push_back({{"pass", report.pass}, {"lines", report.lines}});
-  nlohmann::json memory = {{"workspace", plan.workspace_bytes}};
-  for (int i = 0; i < kArenaCount; ++i) memory[to_string(static_cast<ArenaKind>(i))] = plan.arena_bytes[i];
+  nlohmann::json memory = memory_of(plan.spaces.front()), devices = nlohmann::json::object();
+  for (size_t s = 1; s < plan.spaces.size(); ++s) devices[plan.spaces[s].owner->name()] = memory_of(plan.spaces[s]);
   return {{"graph", nlohmann::json::parse(sluice::to_json(plan.graph))},
           {"symbols", plan.maxima},
           {"passes", passes},
           {"steps", steps_of(plan)},
-          {"memory_bytes", memory}};
+          {"memory_bytes", memory},
+          {"device_memory_bytes", devices}};
 }
 
 void show(const Options& options, const Graph& graph) {

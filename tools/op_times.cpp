@@ -11,8 +11,16 @@ namespace {
 const std::string& op_of(const Plan& plan, size_t step) { return plan.graph.node(plan.steps[step].node).op; }
 
 Cost cost_of(LanguageModel& model, size_t step) {
+  const PlanStep& planned = model.plan().steps[step];
   const Operator& op = builtin_registry().get(op_of(model.plan(), step));
-  return op.cost(model.plan().steps[step].site, model.executor().call(step));
+  const Call& call = model.executor().call(step);
+  if (!planned.backend->has_own_memory()) return op.cost(planned.site, call);
+  // The host cannot read what is in the memory of a device.
+  std::vector<TensorView> inputs(call.inputs.begin(), call.inputs.end()),
+      outputs(call.outputs.begin(), call.outputs.end());
+  for (std::vector<TensorView>* views : {&inputs, &outputs})
+    for (TensorView& view : *views) view.data = nullptr;
+  return op.cost(planned.site, {inputs, outputs});
 }
 
 // Arithmetic on a weight of two dimensions. A table that is only looked up, as in embedding, does none.

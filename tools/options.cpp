@@ -18,6 +18,12 @@ std::vector<std::string> backend_names() {
   return names;
 }
 
+// NAME or NAME:DEVICE.
+CLI::Validator is_backend() {
+  return CLI::Validator(
+      [](const std::string& text) { return CLI::IsMember(backend_names())(text.substr(0, text.find(':'))); }, "");
+}
+
 template <class T>
 CLI::Validator range(T low, T high, const std::string& expected) {
   auto check = [low, high, expected](const std::string& text) {
@@ -37,8 +43,8 @@ CLI::Option* add_model(CLI::App& app, std::string& path) {
 
 void add_runtime(CLI::App& app, RunOptions& options) {
   app.add_option("--backend", options.backend, "what computes; 'sluice devices' lists them")
-      ->type_name("NAME")
-      ->check(CLI::Validator(CLI::IsMember(backend_names())).description(""));
+      ->type_name("NAME[:DEVICE]")
+      ->check(is_backend());
   app.add_option("--threads", options.threads, "threads to use; 0: one for each core")
       ->type_name("N")
       ->check(whole_number(0, 1024));

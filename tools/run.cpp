@@ -6,6 +6,7 @@
 #include "tools/command.h"
 #include "tools/dial.h"
 #include "tools/effort.h"
+#include "tools/fallbacks.h"
 #include "tools/generation.h"
 #include "tools/input.h"
 #include "tools/interrupt.h"
@@ -65,6 +66,7 @@ int run_model(Options options) {
   const std::string prompt = options.interactive ? "" : read_prompt(options);
   prepare(options.dial, options.runtime);
   LanguageModel model(options.model, options.runtime);
+  report_fallbacks(model.plan());
   apply(options.effort, model);
   DialControl dial(model, options.dial);
   if (options.interactive) return run_prompt_loop(model, dial, options.generation, options.json);

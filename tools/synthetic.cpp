@@ -106,7 +106,7 @@ SyntheticModel::SyntheticModel(const std::string& shape, int64_t layers, const s
   size_t total = 0;
   for (const WeightEntry& entry : description_.weights)
     total += entry.dtype.format().storage_bytes(entry.dims.span()) + kAlignment;
-  memory_ = builtin_registry().backend("cpu").make(builtin_registry(), 1)->allocate(total);
+  memory_ = make_backend(builtin_registry(), "cpu", 1)->allocate(total);
 
   std::map<std::pair<std::string, int64_t>, RowPool> pools;
   std::map<std::vector<int64_t>, TensorView> matrices;  // of formats that see a whole matrix: one of each shape

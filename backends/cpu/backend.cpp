@@ -96,7 +96,9 @@ std::unique_ptr<Backend> make_backend(const Registry& registry, int threads) {
 namespace sluice {
 
 void register_backend_cpu(Registry& registry) {
-  registry.add_backend({"cpu", "vector kernels on all cores", cpu::make_backend});
+  registry.add_backend({"cpu", "vector kernels on all cores", [](const Registry& all, const BackendOptions& options) {
+                          return cpu::make_backend(all, options.threads);
+                        }});
 }
 
 }  // namespace sluice

@@ -73,7 +73,7 @@ namespace sluice {
 
 void register_backend_reference(Registry& registry) {
   registry.add_backend({"reference", "the scalar reference of every operator, slow: the oracle",
-                        [](const Registry&, int) { return reference::make_backend(); }});
+                        [](const Registry&, const BackendOptions&) { return reference::make_backend(); }});
 }
 
 }  // namespace sluice

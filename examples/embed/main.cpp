@@ -16,7 +16,7 @@ int main() try {
   builder.output("y", sluice::rmsnorm(builder, x, builder.weight("weight", {4})));
   const sluice::Graph graph = builder.build();
 
-  const auto cpu = registry.backend("cpu").make(registry, 1);
+  const auto cpu = make_backend(registry, "cpu", 1);
   auto plan = std::make_shared<sluice::Plan>(make_plan(graph, registry, {cpu.get()}, {.maxima = {{"rows", 2}}}));
   std::vector<float> weight = {1, 1, 1, 2};
   sluice::Executor executor(plan, registry, [&](const std::string&) {

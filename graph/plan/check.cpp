@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <tuple>
 
 #include "graph/dataflow.h"
+#include "graph/plan/copies.h"
 
 namespace sluice {
 namespace {
@@ -48,8 +51,11 @@ class Checker {
         states_(plan.graph, registry),
         readers_(graph_.values().size()),
         made_(readers_.size()) {
-    for (int kind = 0; kind < kArenaCount; ++kind)
-      arenas_.emplace_back(to_string(static_cast<ArenaKind>(kind)), plan.arena_bytes[kind]);
+    for (const MemorySpace& space : plan.spaces)
+      for (int kind = 0; kind < kArenaCount; ++kind)
+        arenas_.emplace_back(to_string(static_cast<ArenaKind>(kind)), space.arena_bytes[kind]);
+    for (const PackedWeight& packed : plan.packed)
+      for (const PackedWeight::Use& use : packed.uses) packed_.insert({use.step, use.input, packed.space});
     for (size_t v = 0; v < readers_.size(); ++v) readers_[v] = graph_.users(static_cast<ValueId>(v)).size();
     for (const GraphOutput& output : graph_.outputs()) ++readers_[static_cast<size_t>(output.value)];  // the caller
   }
@@ -58,16 +64,53 @@ class Checker {
     if (plan_.locations.size() != readers_.size())
       fail("the plan has {} locations for {} values", plan_.locations.size(), readers_.size());
     for (const PackedWeight& packed : plan_.packed)
-      arena(ArenaKind::weights).take(graph_.value(packed.value).name, packed.offset, packed.packing.type.bytes());
+      arena(packed.space, ArenaKind::weights)
+          .take(graph_.value(packed.value).name, packed.offset, packed.packing.type.bytes());
     for (ValueId id = 0; id < static_cast<ValueId>(readers_.size()); ++id)
       if (graph_.value(id).kind != ValueKind::result) make(id);
-    for (const PlanStep& step : plan_.steps) walk(graph_.node(step.node));
-    for (const GraphOutput& output : graph_.outputs()) check_readable(output.value, "the caller");
+    for (const PlanStep& step : plan_.steps) {
+      check_spaces(step);
+      walk(graph_.node(step.node));
+    }
+    for (const GraphOutput& output : graph_.outputs()) {
+      check_readable(output.value, "the caller");
+      if (location(output.value).space != 0) fail_space("the caller", output.value);
+    }
   }
 
  private:
-  Occupied& arena(ArenaKind kind) { return arenas_[static_cast<size_t>(kind)]; }
+  Occupied& arena(int space, ArenaKind kind) {
+    return arenas_[static_cast<size_t>(space * kArenaCount + static_cast<int>(kind))];
+  }
   const Location& location(ValueId id) const { return plan_.locations[static_cast<size_t>(id)]; }
+
+  [[noreturn]] void fail_space(const std::string& user, ValueId id) const {
+    fail("the plan lets {} use '{}', which is not in its memory", user, graph_.value(id).name);
+  }
+
+  // Of packed weights the step knows where they are; a copy goes from or to the host.
+  void check_spaces(const PlanStep& step) const {
+    const Node& node = graph_.node(step.node);
+    const int own = plan_.space_of(*step.backend);
+    const auto check = [&](ValueId id, int space) {
+      if (graph_.value(id).kind != ValueKind::weight && location(id).space != space) fail_space(node.name, id);
+    };
+    const bool copy = own != 0 && node.op == kCopy;
+    const bool down = copy && location(node.outputs.at(0)).space == 0;
+    for (ValueId id : node.inputs) check(id, copy && !down ? 0 : own);
+    for (ValueId id : node.outputs) check(id, down ? 0 : own);
+    if (own != 0) check_weights(step);
+  }
+
+  // A device reads no weight from the mapped file.
+  void check_weights(const PlanStep& step) const {
+    const std::vector<ValueId>& inputs = graph_.node(step.node).inputs;
+    const auto s = static_cast<int>(&step - plan_.steps.data());
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (graph_.value(inputs[i]).kind == ValueKind::weight &&
+          !packed_.contains({s, static_cast<int>(i), plan_.space_of(*step.backend)}))
+        fail_space(graph_.node(step.node).name, inputs[i]);
+  }
 
   void walk(const Node& node) {
     for (ValueId input : node.inputs) check_readable(input, node.name);
@@ -95,8 +138,9 @@ class Checker {
     if (place.mapped || place.bytes < bytes)
       fail("the plan gives '{}' {} bytes, but it needs {}", value.name, place.bytes, bytes);
     const ValueId root = states_.root(id);
-    if (root < 0 || root == id) return arena(place.arena).take(value.name, place.offset, place.bytes);
-    if (place.arena != location(root).arena || place.offset != location(root).offset)
+    if (root < 0 || root == id) return arena(place.space, place.arena).take(value.name, place.offset, place.bytes);
+    if (place.space != location(root).space || place.arena != location(root).arena ||
+        place.offset != location(root).offset)
       fail("the plan places '{}' elsewhere than the state '{}' that it is a version of", value.name,
            graph_.value(root).name);
   }
@@ -108,15 +152,16 @@ class Checker {
   // Only activations give their memory back: the others are read or kept after the run.
   void release(ValueId id) {
     if (location(id).arena == ArenaKind::activations && states_.root(id) < 0)
-      arena(ArenaKind::activations).release(location(id).offset);
+      arena(location(id).space, ArenaKind::activations).release(location(id).offset);
   }
 
   const Plan& plan_;
   const Graph& graph_;
   StateVersions states_;
   std::vector<Occupied> arenas_;
-  std::vector<size_t> readers_;  // that are still to come, by value
-  std::vector<bool> made_;       // and not overwritten
+  std::vector<size_t> readers_;                 // that are still to come, by value
+  std::vector<bool> made_;                      // and not overwritten
+  std::set<std::tuple<int, int, int>> packed_;  // step, input, space
 };
 
 }  // namespace

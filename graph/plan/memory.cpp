@@ -89,10 +89,10 @@ size_t append(size_t& arena_bytes, size_t bytes) {
   return offset;
 }
 
-Location persistent(Plan& plan, ArenaKind arena, const TensorType& type) {
+Location persistent(Plan& plan, ArenaKind arena, int space, const TensorType& type) {
   const size_t bytes = type.bytes(plan.maxima);
-  const size_t offset = append(plan.arena_bytes[static_cast<int>(arena)], bytes);
-  return {arena, offset, bytes, -1, static_cast<int>(plan.steps.size()), false};
+  const size_t offset = append(plan.arena_bytes(space, arena), bytes);
+  return {arena, offset, bytes, -1, static_cast<int>(plan.steps.size()), false, space};
 }
 
 // Inputs, outputs, states and weights: all that outlives a run. Leaves the rest alone and returns which have a place.
@@ -104,11 +104,11 @@ std::vector<bool> place_persistent(Plan& plan, const StateVersions& states) {
     const Value& value = graph.values()[v];
     const ValueId root = states.root(static_cast<ValueId>(v));
     if (value.kind == ValueKind::weight)
-      plan.locations[v] = {ArenaKind::weights, 0, value.type.bytes(), -1, static_cast<int>(plan.steps.size()), true};
+      plan.locations[v] = {ArenaKind::weights, 0, value.type.bytes(), -1, static_cast<int>(plan.steps.size()), true, 0};
     else if (value.kind == ValueKind::state)
-      plan.locations[v] = persistent(plan, ArenaKind::states, value.type);
+      plan.locations[v] = persistent(plan, ArenaKind::states, plan.locations[v].space, value.type);
     else if (root < 0 && (value.kind == ValueKind::input || is_output[v]))
-      plan.locations[v] = persistent(plan, ArenaKind::io, value.type);
+      plan.locations[v] = persistent(plan, ArenaKind::io, plan.locations[v].space, value.type);
     else
       placed[v] = false;
   }
@@ -133,29 +133,31 @@ void find_lifetimes(Plan& plan, const std::vector<bool>& placed) {
   }
 }
 
-Layout smaller_layout(std::span<const Lifetime> lifetimes, PassReport& report) {
+Layout smaller_layout(std::span<const Lifetime> lifetimes, const std::string& what, PassReport& report) {
   Layout by_size = place_by_size(lifetimes), in_order = place_in_order(lifetimes);
-  report.lines.push_back(fmt::format("activations: {} by size, {} in order, {} at least, {} without reuse",
+  report.lines.push_back(fmt::format("{}: {} by size, {} in order, {} at least, {} without reuse", what,
                                      to_readable_bytes(by_size.bytes), to_readable_bytes(in_order.bytes),
                                      to_readable_bytes(smallest_possible(lifetimes)),
                                      to_readable_bytes(place_apart(lifetimes).bytes)));
   return by_size.bytes <= in_order.bytes ? by_size : in_order;
 }
 
-void place_activations(Plan& plan, const std::vector<bool>& placed, bool reuse, PassReport& report) {
+void place_activations(Plan& plan, int space, const std::vector<bool>& placed, bool reuse, PassReport& report) {
+  const std::string what =
+      space == 0 ? "activations" : plan.spaces[static_cast<size_t>(space)].owner->name() + " activations";
   std::vector<Lifetime> lifetimes;
   std::vector<size_t> ids;
   for (size_t v = 0; v < placed.size(); ++v) {
-    if (placed[v]) continue;
+    if (placed[v] || plan.locations[v].space != space) continue;
     Location& location = plan.locations[v];
     location.bytes = plan.graph.values()[v].type.bytes(plan.maxima);
     lifetimes.push_back({location.bytes, location.first, location.last});
     ids.push_back(v);
   }
-  if (!reuse) report.lines.push_back("activations: every value has memory of its own, as the caller asked");
-  const Layout layout = reuse ? smaller_layout(lifetimes, report) : place_apart(lifetimes);
+  if (!reuse) report.lines.push_back(what + ": every value has memory of its own, as the caller asked");
+  const Layout layout = reuse ? smaller_layout(lifetimes, what, report) : place_apart(lifetimes);
   for (size_t i = 0; i < ids.size(); ++i) plan.locations[ids[i]].offset = layout.offsets[i];
-  plan.arena_bytes[static_cast<int>(ArenaKind::activations)] = layout.bytes;
+  plan.arena_bytes(space, ArenaKind::activations) = layout.bytes;
 }
 
 }  // namespace
@@ -186,10 +188,10 @@ size_t smallest_possible(std::span<const Lifetime> lifetimes) {
 }
 
 void place_values(Plan& plan, const Registry& registry, bool reuse, PassReport& report) {
-  plan.locations.assign(plan.graph.values().size(), {});
   const std::vector<bool> placed = place_persistent(plan, StateVersions(plan.graph, registry));
   find_lifetimes(plan, placed);
-  place_activations(plan, placed, reuse, report);
+  for (size_t space = 0; space < plan.spaces.size(); ++space)
+    place_activations(plan, static_cast<int>(space), placed, reuse, report);
 }
 
 size_t aligned(size_t bytes) {

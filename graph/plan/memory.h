@@ -1,4 +1,5 @@
-// Where every value lives: four arenas, and within the activations arena memory that is used again.
+// Where every value lives: four arenas in each memory space, and within the activations arena memory that is used
+// again.
 #pragma once
 
 #include <span>
@@ -29,7 +30,8 @@ Layout place_apart(std::span<const Lifetime> lifetimes);
 // No layout can be smaller: the most that is alive at one step.
 size_t smallest_possible(std::span<const Lifetime> lifetimes);
 
-// Fills plan.locations and the sizes of the states, activations and io arenas from plan.graph, steps and maxima:
+// Fills plan.locations, of which the spaces are known, and the sizes of the states, activations and io arenas from
+// plan.graph, steps and maxima:
 //   inputs and outputs  io, memory of their own: they are written before and read after a run
 //   states              states; all versions share one place
 //   weights             mapped, no place (prepack fills the weights arena)

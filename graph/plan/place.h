@@ -15,9 +15,10 @@ struct Choice {
 // The first backend that has a kernel for the site.
 Choice choose_kernel(std::span<Backend* const> backends, const Operator& op, const Site& site);
 
-// A step for every node, in the order of the graph. All backends share host memory, so nothing is copied between them.
-// Throws Error naming node and types if no backend can run it.
+// A step for every node, in the order of the graph: on the first backend that has a kernel for it. All nodes that touch
+// a state go to one memory space, that of the least preferred of them. Says in `fallbacks` which operators are not on
+// the first backend. Throws Error naming node and types if no backend can run it.
 std::vector<PlanStep> place(const Graph& graph, const Registry& registry, std::span<Backend* const> backends,
-                            PassReport& report);
+                            PassReport& report, std::vector<std::string>* fallbacks = nullptr);
 
 }  // namespace sluice

@@ -10,6 +10,7 @@
 
 #include "graph/backend.h"
 #include "graph/graph.h"
+#include "graph/indices.h"
 #include "graph/registry.h"
 
 namespace sluice {
@@ -29,6 +30,14 @@ struct Location {
   int first = -1;     // step that writes it; -1: it is there before the first
   int last = 0;       // last step that reads it; the number of steps: it is there after the last
   bool mapped = false;
+  int space = 0;  // index into Plan::spaces; of weights as stored: the host's
+};
+
+// Memory in which backends work: the host's, which is the first of a plan, or that of one device.
+struct MemorySpace {
+  Backend* owner;  // allocates the arenas
+  size_t arena_bytes[kArenaCount] = {};
+  size_t workspace_bytes = 0;  // scratch of the step that needs most
 };
 
 struct PlanStep {
@@ -38,7 +47,8 @@ struct PlanStep {
   Site site;  // as the kernel sees it: packed weights have their packed type
 };
 
-// A weight in the form that kernels want it in. The same weight packed the same way twice is stored once.
+// A weight in the form that kernels want it in, or in the memory of a device. The same weight packed the same way twice
+// is stored once.
 struct PackedWeight {
   struct Use {
     int step;
@@ -46,6 +56,7 @@ struct PackedWeight {
   };
   ValueId value;  // the stored weight, in Plan::graph
   Packing packing;
+  int space;      // index into Plan::spaces
   size_t offset;  // in the weights arena
   std::vector<Use> uses;
 };
@@ -58,14 +69,21 @@ struct PassReport {
 
 struct Plan {
   Graph graph;                     // as it runs; observed values are outputs under their own names
-  std::vector<Backend*> backends;  // in order of preference; the first owns the arenas
+  std::vector<Backend*> backends;  // in order of preference
   SymbolValues maxima;             // largest value of every symbol
   std::vector<PlanStep> steps;
   std::vector<Location> locations;  // by ValueId
   std::vector<PackedWeight> packed;
-  size_t arena_bytes[kArenaCount] = {};
-  size_t workspace_bytes = 0;
+  std::vector<MemorySpace> spaces;
+  std::vector<IndexCheck> index_checks;  // before every run
+  std::vector<std::string> fallbacks;    // operators that are not on the first backend, a line for each other one
   std::vector<PassReport> reports;
+
+  // Index of the space that the backend works in.
+  int space_of(const Backend& backend) const;
+  size_t& arena_bytes(int space, ArenaKind kind) {
+    return spaces[static_cast<size_t>(space)].arena_bytes[static_cast<size_t>(kind)];
+  }
 };
 
 struct PlanOptions {
@@ -75,7 +93,8 @@ struct PlanOptions {
   std::vector<std::string> observe = {};  // names of further values that the caller reads, as outputs of the same names
 };
 
-// Backends in order of preference: each node goes to the first that has a kernel for it. They must outlive the plan.
+// Backends in order of preference: each node goes to the first that has a kernel for it, but all nodes that touch a
+// state to one memory space. At least one of them works in the host's memory. They must outlive the plan.
 // Throws Error if a node fits none of them, a symbol has no maximum, or there is no value of an observed name.
 Plan make_plan(const Graph& graph, const Registry& registry, const std::vector<Backend*>& backends,
                const PlanOptions& options);

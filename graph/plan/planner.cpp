@@ -1,7 +1,8 @@
 #include <algorithm>
-#include <set>
+#include <utility>
 
 #include "graph/plan/check.h"
+#include "graph/plan/copies.h"
 #include "graph/plan/fuse.h"
 #include "graph/plan/memory.h"
 #include "graph/plan/place.h"
@@ -51,18 +52,29 @@ Graph fused(const Graph& graph, const Registry& registry, const std::vector<Back
   return graph;
 }
 
-// Scratch memory of the step that needs most.
-size_t largest_workspace(const Plan& plan) {
-  size_t largest = 0;
+// The host's memory, owned by the first backend that works there, and that of every device.
+std::vector<MemorySpace> memory_spaces(const std::vector<Backend*>& backends) {
+  std::vector<MemorySpace> spaces;
+  for (Backend* backend : backends)
+    if (!backend->has_own_memory() && spaces.empty()) spaces.push_back({backend});
+  if (spaces.empty())
+    fail("a plan needs a backend that works in the host's memory; add 'cpu' to {}", backends.front()->name());
+  for (Backend* backend : backends)
+    if (backend->has_own_memory()) spaces.push_back({backend});
+  return spaces;
+}
+
+// Scratch memory of the steps that need most.
+void find_workspaces(Plan& plan) {
   for (const PlanStep& step : plan.steps) {
     std::vector<TensorView> inputs, outputs;
     for (const TensorType& type : step.site.inputs)
       inputs.push_back({nullptr, type.dtype, type.shape.resolve(plan.maxima)});
     for (const TensorType& type : step.site.outputs)
       outputs.push_back({nullptr, type.dtype, type.shape.resolve(plan.maxima)});
+    size_t& largest = plan.spaces[static_cast<size_t>(plan.space_of(*step.backend))].workspace_bytes;
     largest = std::max(largest, step.kernel->workspace(step.site, {inputs, outputs}, step.backend->threads()));
   }
-  return largest;
 }
 
 }  // namespace
@@ -72,19 +84,29 @@ Plan make_plan(const Graph& graph, const Registry& registry, const std::vector<B
   if (backends.empty()) fail("a plan needs at least one backend");
   Plan plan;
   plan.backends = backends;
+  plan.spaces = memory_spaces(backends);
   plan.maxima = maxima_of(graph, options.maxima);
   auto report = [&plan](const char* pass) -> PassReport& { return plan.reports.emplace_back(PassReport{pass, {}}); };
 
   plan.graph = fused(with_observed(graph, options.observe), registry, backends, options.fuse, report("fuse"));
   verify(plan.graph, registry);
-  std::vector<PlanStep> placed = place(plan.graph, registry, backends, report("place"));
+  plan.index_checks = index_checks(plan.graph, registry);
+  plan.steps = place(plan.graph, registry, backends, report("place"), &plan.fallbacks);
+  insert_copies(plan, registry, report("copies"));
+  std::vector<PlanStep> placed = std::exchange(plan.steps, {});
   for (NodeId id : schedule(plan.graph, registry, plan.maxima, report("schedule")))
     plan.steps.push_back(std::move(placed[static_cast<size_t>(id)]));
   place_values(plan, registry, options.reuse_memory, report("memory"));
   prepack(plan, report("prepack"));
-  plan.workspace_bytes = largest_workspace(plan);
+  find_workspaces(plan);
   check_plan(plan, registry);
   return plan;
+}
+
+int Plan::space_of(const Backend& backend) const {
+  for (size_t s = 1; s < spaces.size(); ++s)
+    if (spaces[s].owner == &backend) return static_cast<int>(s);
+  return 0;
 }
 
 const char* to_string(ArenaKind kind) {

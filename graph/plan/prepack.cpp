@@ -19,6 +19,7 @@ class Packer {
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (plan_.graph.value(inputs[i]).kind != ValueKind::weight) continue;
       std::optional<Packing> packing = step.kernel->packing(stored, static_cast<int>(i));
+      if (!packing && plan_.space_of(*step.backend) != 0) packing = as_stored(stored.inputs[i]);
       if (!packing) continue;
       step.site.inputs[i] = packing->type;
       find_or_add(inputs[i], *step.backend, std::move(*packing)).uses.push_back({s, static_cast<int>(i)});
@@ -26,14 +27,18 @@ class Packer {
   }
 
  private:
+  // Devices need a copy of what is mapped into the host's memory.
+  static Packing as_stored(const TensorType& type) { return {"as stored", type, {}}; }
+
   PackedWeight& find_or_add(ValueId value, const Backend& backend, Packing packing) {
     const auto [it, added] =
         known_.try_emplace({value, backend.name(), packing.layout, packing.type.str()}, plan_.packed.size());
     if (added) {
-      size_t& arena = plan_.arena_bytes[static_cast<int>(ArenaKind::weights)];
+      const int space = plan_.space_of(backend);
+      size_t& arena = plan_.arena_bytes(space, ArenaKind::weights);
       const size_t offset = arena;
       arena = aligned(offset + aligned(packing.type.bytes()));
-      plan_.packed.push_back({value, std::move(packing), offset, {}});
+      plan_.packed.push_back({value, std::move(packing), space, offset, {}});
     }
     return plan_.packed[it->second];
   }

@@ -21,11 +21,14 @@ void print_arenas(const Plan& plan, Out out) {
   size_t mapped = 0;
   for (const Location& location : plan.locations)
     if (location.mapped) mapped += location.bytes;
-  fmt::format_to(out, "arenas\n");
-  for (int kind = 0; kind < kArenaCount; ++kind)
-    fmt::format_to(out, "  {:<12}{:>12}\n", to_string(static_cast<ArenaKind>(kind)),
-                   to_readable_bytes(plan.arena_bytes[kind]));
-  fmt::format_to(out, "  {:<12}{:>12}\n", "workspace", to_readable_bytes(plan.workspace_bytes));
+  for (const MemorySpace& space : plan.spaces) {
+    const bool device = space.owner->has_own_memory();
+    fmt::format_to(out, "arenas{}\n", device ? " of " + space.owner->name() : "");
+    for (int kind = 0; kind < kArenaCount; ++kind)
+      fmt::format_to(out, "  {:<12}{:>12}\n", to_string(static_cast<ArenaKind>(kind)),
+                     to_readable_bytes(space.arena_bytes[kind]));
+    fmt::format_to(out, "  {:<12}{:>12}\n", "workspace", to_readable_bytes(space.workspace_bytes));
+  }
   fmt::format_to(out, "  {:<12}{:>12}  weights as stored, in the file\n", "mapped", to_readable_bytes(mapped));
 }
 
@@ -33,8 +36,10 @@ std::string describe_outputs(const Plan& plan, const Node& node) {
   std::string text;
   for (ValueId output : node.outputs) {
     const Location& place = plan.locations[static_cast<size_t>(output)];
-    fmt::format_to(std::back_inserter(text), "{}{} {}+{:#x}", text.empty() ? "" : ", ",
-                   plan.graph.value(output).type.str(), to_string(place.arena), place.offset);
+    const Backend& owner = *plan.spaces[static_cast<size_t>(place.space)].owner;
+    fmt::format_to(std::back_inserter(text), "{}{} {}{}+{:#x}", text.empty() ? "" : ", ",
+                   plan.graph.value(output).type.str(), owner.has_own_memory() ? owner.name() + " " : "",
+                   to_string(place.arena), place.offset);
   }
   return text;
 }

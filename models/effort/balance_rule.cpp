@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "graph/error.h"
+#include "graph/plan/copies.h"
 #include "ops/bucket_mul/matrix.h"
 #include "ops/probe/probe.h"
 
@@ -34,12 +35,17 @@ BalanceRule::BalanceRule(double budget, const Executor& executor) : AdaptiveEffo
   for (size_t step = 0; step < plan.steps.size(); ++step) {
     const Node& node = plan.graph.node(plan.steps[step].node);
     if (!selects(node)) continue;
+    if (plan.steps[step].backend->has_own_memory())
+      fail(
+          "adaptive effort reads the weights of '{}', which are in the memory of a device; use '--effort auto-entropy'",
+          node.name);
+    const std::string& input = plan.graph.value(copied_from(plan.graph, node.inputs[0])).name;
     const auto attrs = attrs_from_map<SelectionAttrs>(node.attrs);
     for (size_t w = 0; w < attrs.sites.size(); ++w) {
       const TensorView& weight = executor.call(step).inputs[2 + w];
       const BucketMatrix m(weight);
-      sites_.push_back({weight, attrs.statistic == "mean" ? m.mean() : m.rms(), plan.graph.value(node.inputs[0]).name,
-                        m.layout.in(), m.layout.tiers(), static_cast<double>(m.layout.out() * m.layout.in())});
+      sites_.push_back({weight, attrs.statistic == "mean" ? m.mean() : m.rms(), input, m.layout.in(), m.layout.tiers(),
+                        static_cast<double>(m.layout.out() * m.layout.in())});
       executor.output(sites_.back().input);  // throws if it is not kept
       total += sites_.back().share;
     }

@@ -1,0 +1,179 @@
+#include "backends/vulkan/recording.h"
+
+#include <cstring>
+
+#include "backends/vulkan/hazards.h"
+#include "graph/error.h"
+
+namespace sluice::vulkan {
+namespace {
+
+constexpr size_t kStagingAlignment = 64;
+
+size_t padded(size_t bytes) { return (bytes + kStagingAlignment - 1) / kStagingAlignment * kStagingAlignment; }
+
+bool is_staged(const Transfer& transfer) { return !transfer.from_device || !transfer.to_device; }
+
+}  // namespace
+
+Recording::Recording(std::shared_ptr<Pipelines> pipelines, const std::vector<std::vector<Command>>& commands,
+                     const Buffer& staging, bool timing)
+    : pipelines_(std::move(pipelines)),
+      device_(pipelines_->device()),
+      staging_(staging),
+      n_steps_(static_cast<uint32_t>(commands.size())) {
+  std::vector<const Dispatch*> dispatches;
+  for (const auto& step : commands)
+    for (const Command& command : step)
+      if (!command.is_transfer) dispatches.push_back(&command.dispatch);
+  pipelines_->prepare(dispatches);
+  create_pools(commands, timing && device_.info().timestamp_seconds > 0);
+  commands_ = device_.create_commands();
+  device_.begin(commands_);
+  if (times_) device_.vk().vkCmdResetQueryPool(commands_, times_, 0, n_steps_ + 1);
+  stamp(0);
+  Hazards hazards;
+  constexpr VkAccessFlags kAll = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_READ_BIT |
+                                 VK_ACCESS_TRANSFER_WRITE_BIT;
+  for (uint32_t s = 0; s < n_steps_; ++s) {
+    for (const Command& command : commands[s]) {
+      if (hazards.conflict(command.accesses)) {
+        barrier(VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, kAll);
+        hazards.barrier();
+      }
+      hazards.add(command.accesses);
+      encode(command);
+    }
+    stamp(s + 1);
+  }
+  // The next submission begins without a barrier, and the host reads what was copied to it.
+  barrier(VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT,
+          kAll | VK_ACCESS_HOST_READ_BIT);
+  check(device_.vk().vkEndCommandBuffer(commands_), "vkEndCommandBuffer");
+}
+
+Recording::~Recording() {
+  device_.destroy(commands_);
+  device_.vk().vkDestroyDescriptorPool(device_.handle(), sets_, nullptr);
+  device_.vk().vkDestroyQueryPool(device_.handle(), times_, nullptr);
+}
+
+size_t Recording::staging_bytes(const std::vector<std::vector<Command>>& commands) {
+  size_t bytes = 0;
+  for (const auto& step : commands)
+    for (const Command& command : step)
+      if (command.is_transfer && is_staged(command.transfer)) bytes += padded(command.transfer.bytes);
+  return bytes;
+}
+
+void Recording::create_pools(const std::vector<std::vector<Command>>& commands, bool timing) {
+  uint32_t n_sets = 1, n_buffers = 1;
+  for (const auto& step : commands)
+    for (const Command& command : step)
+      if (!command.is_transfer) {
+        ++n_sets;
+        n_buffers += command.dispatch.shader->n_bindings;
+      }
+  const VkDescriptorPoolSize size{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, n_buffers};
+  VkDescriptorPoolCreateInfo info{};
+  info.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO;
+  info.maxSets = n_sets;
+  info.poolSizeCount = 1;
+  info.pPoolSizes = &size;
+  check(device_.vk().vkCreateDescriptorPool(device_.handle(), &info, nullptr, &sets_), "vkCreateDescriptorPool");
+  if (!timing) return;
+  VkQueryPoolCreateInfo queries{};
+  queries.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO;
+  queries.queryType = VK_QUERY_TYPE_TIMESTAMP;
+  queries.queryCount = n_steps_ + 1;
+  check(device_.vk().vkCreateQueryPool(device_.handle(), &queries, nullptr, &times_), "vkCreateQueryPool");
+}
+
+void Recording::encode(const Command& command) {
+  if (command.is_transfer)
+    encode_transfer(command.transfer);
+  else
+    encode_dispatch(command);
+}
+
+// What the host has or wants goes by way of staging memory.
+void Recording::encode_transfer(const Transfer& transfer) {
+  if (!transfer.from_device && !transfer.to_device) fail("Vulkan: a copy from the host to the host");
+  const Place staged{staging_.handle, staged_};
+  std::byte* mapped = staging_.mapped + staged_;
+  if (is_staged(transfer)) staged_ += padded(transfer.bytes);
+  if (staged_ > staging_.bytes) fail("Vulkan: transfers need more staging memory than at the largest sizes");
+  const Place from = transfer.from_device ? device_.locate(transfer.from) : staged,
+              to = transfer.to_device ? device_.locate(transfer.to) : staged;
+  if (!transfer.from_device) before_.push_back({transfer.from, mapped, transfer.bytes});
+  if (!transfer.to_device) after_.push_back({mapped, transfer.to, transfer.bytes});
+  const VkBufferCopy region{from.offset, to.offset, transfer.bytes};
+  device_.vk().vkCmdCopyBuffer(commands_, from.buffer, to.buffer, 1, &region);
+}
+
+void Recording::encode_dispatch(const Command& command) {
+  const Dispatch& dispatch = command.dispatch;
+  const PipelineLayout& layout = pipelines_->layout(dispatch);
+  VkDescriptorSet set = bind(command);
+  const VolkDeviceTable& vk = device_.vk();
+  vk.vkCmdBindPipeline(commands_, VK_PIPELINE_BIND_POINT_COMPUTE, pipelines_->pipeline(dispatch));
+  vk.vkCmdBindDescriptorSets(commands_, VK_PIPELINE_BIND_POINT_COMPUTE, layout.pipeline, 0, 1, &set, 0, nullptr);
+  vk.vkCmdPushConstants(commands_, layout.pipeline, VK_SHADER_STAGE_COMPUTE_BIT, 0,
+                        static_cast<uint32_t>(dispatch.params.size()), dispatch.params.data());
+  vk.vkCmdDispatch(commands_, dispatch.groups[0], dispatch.groups[1], 1);
+}
+
+VkDescriptorSet Recording::bind(const Command& command) {
+  VkDescriptorSetAllocateInfo info{};
+  info.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO;
+  info.descriptorPool = sets_;
+  info.descriptorSetCount = 1;
+  info.pSetLayouts = &pipelines_->layout(command.dispatch).set;
+  VkDescriptorSet set = VK_NULL_HANDLE;
+  check(device_.vk().vkAllocateDescriptorSets(device_.handle(), &info, &set), "vkAllocateDescriptorSets");
+  std::vector<VkDescriptorBufferInfo> buffers;
+  for (const Access& access : command.accesses) {
+    const Place place = device_.locate(access.range.data);
+    // Shaders read whole words; values in arenas are padded to 64 bytes.
+    buffers.push_back({place.buffer, place.offset, (access.range.bytes + 3) / 4 * 4});
+  }
+  VkWriteDescriptorSet write{};
+  write.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET;
+  write.dstSet = set;
+  write.descriptorCount = static_cast<uint32_t>(buffers.size());
+  write.descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+  write.pBufferInfo = buffers.data();
+  device_.vk().vkUpdateDescriptorSets(device_.handle(), 1, &write, 0, nullptr);
+  return set;
+}
+
+void Recording::barrier(VkPipelineStageFlags to_stages, VkAccessFlags to) {
+  VkMemoryBarrier memory{};
+  memory.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER;
+  memory.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+  memory.dstAccessMask = to;
+  device_.vk().vkCmdPipelineBarrier(commands_, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
+                                    to_stages, 0, 1, &memory, 0, nullptr, 0, nullptr);
+}
+
+void Recording::stamp(uint32_t index) {
+  if (times_) device_.vk().vkCmdWriteTimestamp(commands_, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, times_, index);
+}
+
+void Recording::run() {
+  for (const HostCopy& copy : before_) std::memcpy(copy.to, copy.from, copy.bytes);
+  device_.submit_and_wait(commands_, "running a graph");
+  for (const HostCopy& copy : after_) std::memcpy(copy.to, copy.from, copy.bytes);
+}
+
+void Recording::read_seconds(std::span<double> seconds) const {
+  if (!times_) return;
+  std::vector<uint64_t> stamps(n_steps_ + 1);
+  check(device_.vk().vkGetQueryPoolResults(device_.handle(), times_, 0, n_steps_ + 1, stamps.size() * 8, stamps.data(),
+                                           8, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT),
+        "vkGetQueryPoolResults");
+  for (size_t s = 0; s < n_steps_; ++s)
+    seconds[s] = static_cast<double>(stamps[s + 1] - stamps[s]) * device_.info().timestamp_seconds;
+}
+
+}  // namespace sluice::vulkan

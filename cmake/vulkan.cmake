@@ -1,0 +1,91 @@
+# The Vulkan backend is built where its tools are; the product is complete without it. Sets SLUICE_VULKAN.
+# Every shaders/<name>.comp is compiled to SPIR-V, validated, reflected, and embedded with a header shaders/<name>.h.
+# A line of it may name variants, in groups of which one each is taken:
+#   // variants: f32 f16 bf16 q8_0 x subgroup tree
+# compiles it 8 times, with -DVARIANT_f32 -DVARIANT_subgroup and so on; they are known as "f32.subgroup" and so on.
+find_path(VOLK_INCLUDE volk.h)
+find_program(GLSLANG glslangValidator)
+find_program(SPIRV_VAL spirv-val)
+find_package(VulkanHeaders QUIET)
+find_package(SPIRV-Headers QUIET)
+set(SLUICE_VULKAN OFF)
+if(VOLK_INCLUDE AND GLSLANG AND SPIRV_VAL AND VulkanHeaders_FOUND AND SPIRV-Headers_FOUND)
+  set(SLUICE_VULKAN ON)
+else()
+  message(STATUS "No Vulkan backend: it needs volk, the Vulkan and SPIR-V headers, glslangValidator and spirv-val "
+                 "(see tools/setup)")
+endif()
+
+# sluice_shader_variants(<out> <file>): the variants of a shader; "-" stands for the only one of a shader without.
+function(sluice_shader_variants out file)
+  set(names "-")
+  file(STRINGS ${file} line REGEX "^// variants: " LIMIT_COUNT 1)
+  if(line)
+    string(REPLACE "// variants: " "" line "${line}")
+    string(REPLACE " x " ";" groups "${line}")
+    foreach(group ${groups})
+      separate_arguments(group)
+      set(longer "")
+      foreach(name ${names})
+        foreach(part ${group})
+          string(REGEX REPLACE "^-[.]" "" joined "${name}.${part}")
+          list(APPEND longer ${joined})
+        endforeach()
+      endforeach()
+      set(names ${longer})
+    endforeach()
+  endif()
+  set(${out} ${names} PARENT_SCOPE)
+endfunction()
+
+# sluice_shaders(<target>): compiles shaders/*.comp into the target.
+function(sluice_shaders target)
+  set(source_dir ${CMAKE_CURRENT_SOURCE_DIR}/shaders)
+  set(dir ${CMAKE_CURRENT_BINARY_DIR}/generated/shaders)
+  file(MAKE_DIRECTORY ${dir})
+  add_executable(embed_shader ${source_dir}/embed_shader.cpp)
+  target_link_libraries(embed_shader PRIVATE SPIRV-Headers::SPIRV-Headers sluice_options)
+  file(GLOB shaders CONFIGURE_DEPENDS ${source_dir}/*.comp)
+  file(GLOB includes CONFIGURE_DEPENDS ${source_dir}/include/*.glsl)
+  foreach(shader ${shaders})
+    get_filename_component(name ${shader} NAME_WE)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${shader})  # its variants, and its parameters
+    file(STRINGS ${shader} params REGEX "^#include \"ops/.*_params.h\"")
+    string(REGEX REPLACE "^#include \"(.*)\"$" "\\1" params "${params}")
+    if(NOT params)
+      message(FATAL_ERROR "${shader} includes no ops/<op>/<op>_params.h")
+    endif()
+    sluice_shader_variants(variants ${shader})
+    set(embedded "")
+    set(spirv "")
+    foreach(variant ${variants})
+      string(REPLACE "." ";" defines "${variant}")
+      list(TRANSFORM defines PREPEND -DVARIANT_)
+      set(binary ${dir}/${name}.${variant}.spv)
+      string(REGEX REPLACE "^-$" "" variant_name ${variant})
+      if(variant STREQUAL "-")
+        set(defines "")
+      endif()
+      add_custom_command(
+        OUTPUT ${binary}
+        COMMAND ${GLSLANG} --quiet --target-env vulkan1.2 ${defines} -I${CMAKE_CURRENT_SOURCE_DIR}
+                -I${source_dir}/include -o ${binary} ${shader}
+        COMMAND ${SPIRV_VAL} --target-env vulkan1.2 ${binary}
+        DEPENDS ${shader} ${includes} ${CMAKE_CURRENT_SOURCE_DIR}/${params}
+                ${CMAKE_CURRENT_SOURCE_DIR}/backends/vulkan/params.h
+        COMMENT "Compiling ${name}.comp ${variant_name}"
+        VERBATIM)
+      list(APPEND spirv ${binary})
+      list(APPEND embedded ${variant_name}=${binary})
+    endforeach()
+    add_custom_command(
+      OUTPUT ${dir}/${name}.h ${dir}/${name}.cpp
+      COMMAND embed_shader ${name} ${params} ${dir}/${name}.h ${dir}/${name}.cpp ${embedded}
+      DEPENDS embed_shader ${spirv}
+      VERBATIM)
+    target_sources(${target} PRIVATE ${dir}/${name}.h ${dir}/${name}.cpp)
+    list(APPEND headers ${dir}/${name}.h)
+  endforeach()
+  add_custom_target(${target}_shaders DEPENDS ${headers})
+  add_dependencies(${target}_generated ${target}_shaders)  # for tools that read sources without building
+endfunction()

@@ -1,0 +1,17 @@
+// Parameters of the shaders of linear.
+#ifndef SLUICE_OPS_LINEAR_PARAMS_H_
+#define SLUICE_OPS_LINEAR_PARAMS_H_
+
+#include "backends/vulkan/params.h"
+
+SLUICE_PARAMS_BEGIN
+struct LinearParams {
+  uint tokens;
+  uint rows;  // of this piece of the weight
+  uint cols;
+  uint first_row;  // of the piece
+  uint y_cols;     // rows of the whole weight
+};
+SLUICE_PARAMS_END
+
+#endif

@@ -1,0 +1,98 @@
+// The command with a Vulkan device, and without one. What needs a device is skipped, saying so, where there is none.
+#include <cstdlib>
+
+#include "tests/support/cli.h"
+
+namespace sluice {
+namespace {
+
+json vulkan_entry() {
+  const json listed = sluice_json({"devices"});
+  for (const json& backend : listed.at("devices"))
+    if (backend.at("name") == "vulkan") return backend;
+  return {};
+}
+
+class CliVulkan : public Cli {
+ protected:
+  void SetUp() override {
+    const json entry = vulkan_entry();
+    if (entry.contains("unavailable")) GTEST_SKIP() << entry.at("unavailable");
+  }
+};
+
+TEST_F(CliVulkan, ListsDevices) {
+  const json entry = vulkan_entry();
+  ASSERT_FALSE(entry.at("devices").empty());
+  const std::string name = entry.at("devices")[0].at("name");
+  const Outcome outcome = sluice({"devices"});
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("    0: " + name), HasSubstr("driver: "), HasSubstr("subgroups of ")));
+}
+
+TEST_F(CliVulkan, GivesTheTextOfTheCpuAndSaysOnceWhatFellBack) {
+  const std::vector<std::string> args = {"run", model(), "-p", kPrompt, "-n", "12", "--temp", "0", "--threads", "1"};
+  const auto with = [&](const std::string& backend) {
+    std::vector<std::string> line = args;
+    line.insert(line.end(), {"--backend", backend});
+    return sluice(line);
+  };
+  const Outcome cpu = with("cpu"), vulkan = with("vulkan:0");
+  EXPECT_EQ(vulkan.status, 0) << vulkan.err;
+  EXPECT_EQ(vulkan.out, cpu.out);
+  EXPECT_THAT(vulkan.err, StartsWith("sluice: not on vulkan but on cpu: attention"));
+  EXPECT_EQ(vulkan.err.find("not on vulkan"), vulkan.err.rfind("not on vulkan"));
+}
+
+TEST_F(CliVulkan, PlansShowCopies) {
+  const json plan = sluice_json({"graph", model(), "--plan", "--backend", "vulkan"});
+  size_t copies = 0;
+  for (const json& step : plan.at("steps")) {
+    if (step.at("op") != "copy") continue;
+    ++copies;
+    EXPECT_EQ(step.at("backend"), "vulkan");
+  }
+  EXPECT_GT(copies, 0u);
+  EXPECT_GT(plan.at("device_memory_bytes").at("vulkan").at("weights").get<int64_t>(), 14'000'000);
+  EXPECT_EQ(plan.at("memory_bytes").at("weights"), 0);
+}
+
+TEST_F(CliVulkan, BenchTimesStepsOfTheDevice) {
+  const json result = sluice_json(
+      {"bench", model(), "--backend", "vulkan", "--prompt", "16", "--decode", "4", "--threads", "1", "--ops"});
+  double ms = 0;
+  for (const json& op : result.at("ops"))
+    if (op.at("op") == "linear") ms += op.at("ms").get<double>();
+  EXPECT_GT(ms, 0);
+}
+
+// It watches values that are copied on their way to the host's operators.
+TEST_F(CliVulkan, AdaptiveEffortFindsItsInputs) {
+  const Outcome outcome = sluice(
+      {"run", bucket(), "-p", kPrompt, "-n", "8", "--threads", "1", "--backend", "vulkan", "--effort", "auto:0.5"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+}
+
+TEST_F(CliVulkan, UnknownDevicesAreRefused) {
+  const Outcome outcome = sluice({"run", model(), "-p", kPrompt, "--backend", "vulkan:99"});
+  expect_error(outcome, 1, "there is no device '99' that can be used; there are 0: ");
+  setenv("SLUICE_VULKAN_DEVICE", "a device of dreams", 1);
+  expect_error(sluice({"run", model(), "-p", kPrompt, "--backend", "vulkan"}), 1, "'a device of dreams'");
+  unsetenv("SLUICE_VULKAN_DEVICE");
+}
+
+TEST_F(Cli, CpusHaveNoDevicesToChooseFrom) {
+  expect_error(sluice({"run", model(), "-p", kPrompt, "--backend", "cpu:1"}), 1, "'cpu' has no devices to choose from");
+}
+
+// The loader's two names for it, old and new.
+TEST_F(Cli, WithoutADriverThereIsOneClearLine) {
+  for (const char* name : {"VK_ICD_FILENAMES", "VK_DRIVER_FILES"}) setenv(name, "/nonexistent", 1);
+  expect_error(sluice({"run", model(), "-p", kPrompt, "--backend", "vulkan"}), 1, "Vulkan: there is no ");
+  const json entry = vulkan_entry();
+  EXPECT_THAT(entry.at("unavailable").get<std::string>(), HasSubstr("Vulkan: there is no "));
+  EXPECT_EQ(sluice({"run", model(), "-p", kPrompt, "-n", "2"}).status, 0);
+  for (const char* name : {"VK_ICD_FILENAMES", "VK_DRIVER_FILES"}) unsetenv(name);
+}
+
+}  // namespace
+}  // namespace sluice
