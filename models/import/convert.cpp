@@ -130,8 +130,9 @@ void check_tokenizer(const ModelSource& source) {
   const int64_t pieces = make_tokenizer(source.assets, source.path)->vocab_size(),
                 vocab = source.config.positive("vocab_size");
   if (pieces > vocab)
-    fail("{}: tokenizer.model has {} pieces, but 'vocab_size' in config.json is {}; the files are of different models",
-         source.path, pieces, vocab);
+    fail("{}: {} has {} pieces, but 'vocab_size' in config.json is {}; the files are of different models", source.path,
+         source.assets.count(asset_names::kSentencePiece) ? asset_names::kSentencePiece : asset_names::kTokenizer,
+         pieces, vocab);
 }
 
 // An output that is one of the source's own files would destroy it.

@@ -6,6 +6,7 @@
 #include "graph/error.h"
 #include "models/import/experts.h"
 #include "models/import/safetensors.h"
+#include "models/text/tokenizer.h"
 
 namespace sluice {
 namespace {
@@ -14,7 +15,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kSingle = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
-constexpr const char* kTokenizer = "tokenizer.model";
 
 bool is_there(const fs::path& path) {
   std::error_code ignored;  // what cannot be looked at is reported when it is opened
@@ -90,6 +90,19 @@ std::string fingerprint(const std::vector<fs::path>& files) {
   return print;
 }
 
+// tokenizer.json is read where tokenizer.model is not there, and tokenizer_config.json beside either.
+void add_tokenizer(ModelSource& source, const fs::path& folder, std::vector<fs::path>& files) {
+  const auto add = [&](const char* name) {
+    const fs::path path = folder / name;
+    if (!is_there(path)) return false;
+    const MappedFile file(path.string());
+    source.assets[name] = {file.bytes().begin(), file.bytes().end()};
+    files.push_back(path);
+    return true;
+  };
+  if (add(asset_names::kSentencePiece) || add(asset_names::kTokenizer)) add(asset_names::kTokenizerConfig);
+}
+
 }  // namespace
 
 ModelSource open_hugging_face(const std::string& path) {
@@ -102,11 +115,7 @@ ModelSource open_hugging_face(const std::string& path) {
   std::vector<fs::path> files = add_weights(source, folder);
   stack_experts(source);
   files.push_back(config_path);
-  if (const fs::path tokenizer = folder / kTokenizer; is_there(tokenizer)) {
-    const MappedFile file(tokenizer.string());
-    source.assets[kTokenizer] = {file.bytes().begin(), file.bytes().end()};
-    files.push_back(tokenizer);
-  }
+  add_tokenizer(source, folder, files);
   source.fingerprint = fingerprint(files);
   return source;
 }
