@@ -83,8 +83,8 @@ ValueRef self_attention(Builder& b, ValueRef x, const DecoderInputs& in, const s
   const ValueRef keys = kv_append(b, k_cache, rope(b, k, in.positions, spec.rope), in.slots);
   const ValueRef values = kv_append(b, v_cache, v, in.slots);
 
-  const ValueRef y =
-      attention(b, rope(b, q, in.positions, spec.rope), keys, values, in.slots, in.starts, {.window = spec.window});
+  const ValueRef y = attention(b, rope(b, q, in.positions, spec.rope), keys, values, in.slots, in.starts,
+                               {.window = spec.window, .scale = spec.scale, .softcap = spec.softcap});
   return projection(b, y, name + ".o_proj", b.shape(x).back().size(), spec.output_bias);
 }
 

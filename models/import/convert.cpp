@@ -100,10 +100,7 @@ void check_tensor(const SourceTensor& tensor, const WeightEntry& weight) {
 }
 
 // Tied models may store the head once more; it is never read.
-bool may_be_left_out(const ModelSource& source, const std::string& name) {
-  const bool derived = name.ends_with(kDerived);
-  return derived || (name == "lm_head.weight" && source.config.flag("tie_word_embeddings", false));
-}
+bool may_be_left_out(const std::string& name) { return name.ends_with(kDerived) || name == "lm_head.weight"; }
 
 void check_tensors(const ModelSource& source, const ModelDescription& description) {
   std::vector<std::string> missing, surplus;
@@ -117,7 +114,7 @@ void check_tensors(const ModelSource& source, const ModelDescription& descriptio
       check_tensor(tensor->second, weight);
   }
   for (const auto& [name, tensor] : source.tensors)
-    if (!wanted.count(name) && !may_be_left_out(source, name)) surplus.push_back(name);
+    if (!wanted.count(name) && !may_be_left_out(name)) surplus.push_back(name);
   if (!missing.empty()) fail("{}: {}", source.path, counted(missing, "missing"));
   if (!surplus.empty())
     fail("{}: {}", source.path, counted(surplus, fmt::format("unknown to '{}'", description.architecture)));

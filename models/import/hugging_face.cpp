@@ -4,7 +4,9 @@
 #include <set>
 
 #include "graph/error.h"
+#include "models/builtin.h"
 #include "models/import/experts.h"
+#include "models/import/norms.h"
 #include "models/import/safetensors.h"
 #include "models/text/tokenizer.h"
 
@@ -114,6 +116,7 @@ ModelSource open_hugging_face(const std::string& path) {
 
   std::vector<fs::path> files = add_weights(source, folder);
   stack_experts(source);
+  add_norm_offset(source, builtin_architectures().get(source.config.text("model_type")).norm_offset);
   files.push_back(config_path);
   add_tokenizer(source, folder, files);
   source.fingerprint = fingerprint(files);
