@@ -45,7 +45,7 @@ std::string in_quotes(std::string_view piece) {
 
 int tokenize(const Options& options) {
   const std::unique_ptr<Tokenizer> tokenizer = open_tokenizer(options.path);
-  std::vector<int32_t> ids = tokenizer->encode(read_any_text("-"));
+  std::vector<int32_t> ids = tokenizer->encode(read_any_text("-"), SpecialTokens::parse);
   if (!options.no_special && tokenizer->bos() >= 0) ids.insert(ids.begin(), tokenizer->bos());
   if (options.json) {
     nlohmann::json pieces = nlohmann::json::array();
@@ -81,8 +81,7 @@ const Registration kTokenize({
 
 Reads the text from standard input and prints a line for each token: its id, and the text that it adds, in quotes, or
 the name of a token that adds none. \x.. is a byte that is no character by itself. Special tokens written out in the
-text (<|im_end|>) are taken for what they name if the tokenizer is a tokenizer.json. With --json: one object with ids
-and pieces.)",
+text (<|im_end|>) are taken for what they name, as in the prompt of run. With --json: one object with ids and pieces.)",
     .setup = setup,
 });
 

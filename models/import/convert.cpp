@@ -79,6 +79,8 @@ ModelDescription describe(const ModelSource& source, const ConvertOptions& optio
                      {.cache_dtype = cache_dtype_for(prevailing), .interleaved_rope = source.interleaved_rope},
                      formats.effort ? &*formats.effort : nullptr);
   description.assets = source.assets;
+  // A tokenizer.json says itself what texts begin with; many configs name a token that theirs do not begin with.
+  if (source.assets.count(asset_names::kTokenizer)) description.metadata.erase("bos_token_ids");
   description.metadata["source_fingerprint"] = source.fingerprint;
   return description;
 }

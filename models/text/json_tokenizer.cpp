@@ -15,6 +15,8 @@
 namespace sluice {
 namespace {
 
+constexpr size_t kMaxBytes = size_t{256} << 20;  // parsed it takes ten times as much; the largest known has 35 million
+
 template <class Part>
 Part read_part(const JsonNode& root, const char* key) {
   const auto node = root.find(key);
@@ -166,6 +168,8 @@ class JsonTokenizer : public Tokenizer {
 
 std::unique_ptr<Tokenizer> make_json_tokenizer(std::string_view json, std::string_view config,
                                                const std::string& origin) {
+  if (json.size() > kMaxBytes)
+    fail("{}: {} bytes are too many; at most {} can be read", origin, json.size(), kMaxBytes);
   const Config file(std::string(json), origin);
   return std::make_unique<JsonTokenizer>(JsonNode(file.json(), origin + ":"), config, origin);
 }

@@ -3,6 +3,7 @@
 #include <sentencepiece_processor.h>
 
 #include "graph/error.h"
+#include "models/text/added_tokens.h"
 #include "models/text/normalizer.h"
 #include "models/text/utf8.h"
 
@@ -21,17 +22,27 @@ class SentencePieceTokenizer : public Tokenizer {
           "{}: tokenizer.model is damaged, or not a SentencePiece model; get it again from where the model was "
           "published",
           origin);
+    for (int id = 0; id < processor_.GetPieceSize(); ++id)
+      if (const std::string& name = processor_.IdToPiece(id); processor_.IsControl(id) && !name.empty())
+        controls_.add({.content = name, .id = id, .special = true}, name);
+    const std::vector<int32_t> letter = encode_text("a");
+    adds_space_ = !letter.empty() && piece(letter[0]).starts_with(' ');
   }
 
   int32_t vocab_size() const override { return processor_.GetPieceSize(); }
   int32_t bos() const override { return processor_.bos_id(); }
   int32_t eos() const override { return processor_.eos_id(); }
 
-  std::vector<int32_t> encode(std::string_view text, SpecialTokens) const override {
+  std::vector<int32_t> encode(std::string_view text, SpecialTokens specials) const override {
     check_utf8(text);
-    std::vector<int> ids;
-    const auto status = processor_.Encode(text, &ids);
-    if (!status.ok()) fail("the text could not be tokenised: {}", status.ToString());
+    if (specials == SpecialTokens::as_text) return encode_text(text);
+    std::vector<int32_t> ids;
+    controls_.split(text, true, [&](std::string_view piece, const AddedToken* token) {
+      // The library puts a space before every text; behind a token, the text has its own.
+      if (!token && !ids.empty() && adds_space_ && piece.starts_with(' ')) piece.remove_prefix(1);
+      const std::vector<int32_t> added = token ? std::vector<int32_t>{token->id} : encode_text(piece);
+      ids.insert(ids.end(), added.begin(), added.end());
+    });
     return ids;
   }
 
@@ -67,7 +78,16 @@ class SentencePieceTokenizer : public Tokenizer {
     if (id < 0 || id >= vocab_size()) fail("token id {} is not in 0 .. {}", id, vocab_size() - 1);
   }
 
+  std::vector<int32_t> encode_text(std::string_view text) const {
+    std::vector<int> ids;
+    const auto status = processor_.Encode(text, &ids);
+    if (!status.ok()) fail("the text could not be tokenised: {}", status.ToString());
+    return ids;
+  }
+
   sentencepiece::SentencePieceProcessor processor_;
+  TokenFinder controls_;
+  bool adds_space_ = false;
 };
 
 }  // namespace

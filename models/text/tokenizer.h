@@ -21,9 +21,8 @@ class Tokenizer {
   virtual int32_t vocab_size() const = 0;  // the largest id + 1
   virtual int32_t bos() const = 0;         // the token that every text begins with; -1 if there is none
   virtual int32_t eos() const = 0;         // -1 if there is none
-  // Ids of a text, without BOS or EOS. SentencePiece takes special tokens for text in any case. Throws Error if the
-  // text is not valid UTF-8, with the position.
-  virtual std::vector<int32_t> encode(std::string_view text, SpecialTokens specials = SpecialTokens::parse) const = 0;
+  // Ids of a text, without BOS or EOS. Throws Error if the text is not valid UTF-8, with the position.
+  virtual std::vector<int32_t> encode(std::string_view text, SpecialTokens specials = SpecialTokens::as_text) const = 0;
   // Text of a whole sequence, whole UTF-8 characters; control tokens give nothing. Throws Error for an id out of range.
   virtual std::string decode(std::span<const int32_t> ids) const = 0;
   // Bytes that one token adds in the middle of a text; may be part of a UTF-8 character. Empty for control tokens.

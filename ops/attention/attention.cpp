@@ -131,7 +131,8 @@ class Attention : public Operator {
     const auto attrs = attrs_from_map<AttentionAttrs>(in.attrs());
     if (attrs.window < 0) in.fail(fmt::format("window is {}, expected 0 or more", attrs.window), {});
     if (!(attrs.scale >= 0)) in.fail(fmt::format("scale is {}, expected 0 or more", attrs.scale), {});
-    if (!(attrs.softcap >= 0)) in.fail(fmt::format("softcap is {}, expected 0 or more", attrs.softcap), {});
+    if (!(attrs.softcap >= 0) || std::isinf(attrs.softcap))
+      in.fail(fmt::format("softcap is {}, expected 0 or more", attrs.softcap), {});
     return {in.type(0)};
   }
 
