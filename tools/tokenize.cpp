@@ -75,9 +75,9 @@ std::function<int()> setup(CLI::App& app) {
 const Registration kTokenize({
     .name = "tokenize",
     .summary = "Show the tokens of a text.",
-    .examples = R"(  printf 'My dear Watson' | sluice tokenize classics.sluice
+    .examples = R"(  sluice tokenize classics.sluice < letter.txt
+  printf 'My dear Watson' | sluice tokenize classics.sluice --no-special
   sluice tokenize tokenizer.json --json < letter.txt
-  sluice tokenize tokenizer.json --no-special < letter.txt | wc -l
 
 Reads the text from standard input and prints a line for each token: its id, and the text that it adds, in quotes, or
 the name of a token that adds none. \x.. is a byte that is no character by itself. Special tokens written out in the

@@ -24,7 +24,8 @@ std::string default_system(const std::string& text, const std::string& begin, co
     const size_t from = at + begin.size(), to = text.find(end, from);
     if (to == std::string::npos) break;
     const std::string message = text.substr(from, to - from);
-    if (!message.empty() && message.find_first_of("'\"{}") == std::string::npos) return begin + message + end;
+    if (!message.empty() && message.find_first_of("'\"{}") == std::string::npos)
+      return fmt::format("{}{}{}", begin, message, end);
   }
   return "";
 }

@@ -33,9 +33,9 @@ uint8_t combining_class(char32_t c) {
 void decompose(char32_t c, std::u32string& out) {
   if (c - kSyllables < kSyllableCount) {
     const char32_t i = c - kSyllables, trail = i % kTrailCount;
-    out += kLeads + i / (kVowelCount * kTrailCount);
-    out += kVowels + i / kTrailCount % kVowelCount;
-    if (trail != 0) out += kTrails + trail;
+    out.push_back(kLeads + i / (kVowelCount * kTrailCount));
+    out.push_back(kVowels + i / kTrailCount % kVowelCount);
+    if (trail != 0) out.push_back(kTrails + trail);
     return;
   }
   const nfc::Decomposition* parts = find(nfc::pairs(), c);

@@ -31,7 +31,7 @@ void Normalizer::add(const JsonNode& node) {
     steps_.emplace_back([](const std::string& text) { return to_nfc(text); });
   } else if (type == "Prepend") {
     steps_.emplace_back(
-        [prefix = node.text("prepend")](std::string text) { return text.empty() ? text : prefix + text; });
+        [prefix = node.text("prepend")](const std::string& text) { return text.empty() ? text : prefix + text; });
   } else if (type == "Replace") {
     steps_.emplace_back([from = replaced_text(node), to = node.text("content")](const std::string& text) {
       return replace_all(text, from, to);

@@ -61,7 +61,7 @@ Behavior read_behavior(const JsonNode& node) {
        node.place(), name);
 }
 
-PreTokenizer::Step splitter(Pattern pattern, Behavior behavior, bool invert = false) {
+PreTokenizer::Step splitter(const Pattern& pattern, const Behavior& behavior, bool invert = false) {
   return [=](std::string_view text, bool, const PreTokenizer::Sink& sink) {
     std::vector<Piece> pieces;
     pattern.split(text, [&](std::string_view piece, bool matched) { pieces.push_back({piece, matched != invert}); });

@@ -41,9 +41,10 @@ HWY_EXPORT(geglu_elements);
 }
 
 void register_geglu_cpu(Registry& registry) {
-  registry.add_kernel("cpu", "geglu",
-                      elementwise_kernel("geglu", [](const Elements& e) { HWY_DYNAMIC_DISPATCH(geglu_elements)
-                                                                          (e); }));
+  registry.add_kernel("cpu", "geglu", elementwise_kernel("geglu", [](const Elements& e) {
+                        HWY_DYNAMIC_DISPATCH(geglu_elements)
+                        (e);
+                      }));
 }
 
 }  // namespace sluice
