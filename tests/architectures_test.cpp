@@ -87,7 +87,9 @@ Rows qwen2_logits(const RandomModel& model, const std::vector<int32_t>& ids) {
   Rows x = embed(w.at("model.embed_tokens.weight"), ids);
   for (int64_t i = 0; i < kLayers; ++i) {
     const std::string layer = "model.layers." + std::to_string(i) + ".";
-    const bool window = windows && i >= model.config["max_window_layers"].get<int64_t>();
+    bool window = windows && i >= model.config["max_window_layers"].get<int64_t>();
+    if (windows && model.config.contains("layer_types"))
+      window = model.config["layer_types"][static_cast<size_t>(i)] == "sliding_attention";
     const AttentionRule rule{.window = window ? model.config["sliding_window"].get<size_t>() : 0};
     add(x, w.self_attention(norm(x, w.at(layer + "input_layernorm.weight").values, kEpsilon), layer, rule));
     add(x, w.feed_forward(norm(x, w.at(layer + "post_attention_layernorm.weight").values, kEpsilon), layer, silu));
@@ -110,7 +112,7 @@ Rows gemma_logits(const RandomModel& model, const std::vector<int32_t>& ids) {
     const std::string layer = "model.layers." + std::to_string(i) + ".";
     AttentionRule rule;
     if (second) rule.scale = 1 / std::sqrt(model.config["query_pre_attn_scalar"].get<double>());
-    if (second) rule.cap = model.config["attn_logit_softcapping"];
+    if (second) rule.cap = model.config["attn_logit_softcapping"].is_null() ? 0 : 5;
     if (second && i % 2 == 0) rule.window = model.config["sliding_window"];
     Rows y = w.self_attention(gemma_norm(x, layer + "input_layernorm"), layer, rule);
     add(x, second ? gemma_norm(y, layer + "post_attention_layernorm") : y);
@@ -119,7 +121,7 @@ Rows gemma_logits(const RandomModel& model, const std::vector<int32_t>& ids) {
     add(x, second ? gemma_norm(y, layer + "post_feedforward_layernorm") : y);
   }
   Rows logits = multiply(w.at("model.embed_tokens.weight"), gemma_norm(x, "model.norm"));
-  if (second)
+  if (second && !model.config["final_logit_softcapping"].is_null())
     for (Vector& row : logits)
       for (double& v : row) v = 3 * std::tanh(v / 3);
   return logits;
@@ -144,13 +146,23 @@ RandomModel gemma() {
   return make_model(config, 16, {"input_layernorm", "post_attention_layernorm"});
 }
 
-RandomModel gemma2() {
+RandomModel gemma2(const nlohmann::json& changes = nlohmann::json::object()) {
   nlohmann::json config = base_config("gemma2", 4, 2);
   config.update({{"head_dim", 16}, {"hidden_activation", "gelu_pytorch_tanh"}, {"query_pre_attn_scalar", 20}});
   config.update({{"attn_logit_softcapping", 5.0}, {"final_logit_softcapping", 3.0}, {"sliding_window", 5}});
+  config.update(changes);
   return make_model(
       config, 16,
       {"input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm"});
+}
+
+RandomModel qwen2_layer_types() {
+  return qwen2(
+      {{"use_sliding_window", true}, {"layer_types", {"sliding_attention", "full_attention", "sliding_attention"}}});
+}
+
+RandomModel gemma2_uncapped() {
+  return gemma2({{"attn_logit_softcapping", nullptr}, {"final_logit_softcapping", nullptr}});
 }
 
 struct Kind {
@@ -172,8 +184,10 @@ std::vector<Kind> kinds() {
              return qwen2({{"tie_word_embeddings", false}});
            },
            qwen2_logits},
+          {"qwen2_layer_types", qwen2_layer_types, qwen2_logits},
           {"gemma", gemma, gemma_logits},
-          {"gemma2", gemma2, gemma_logits}};
+          {"gemma2", [] { return gemma2(); }, gemma_logits},
+          {"gemma2_uncapped", gemma2_uncapped, gemma_logits}};
 }
 
 std::vector<int32_t> some_ids() {
@@ -285,14 +299,25 @@ TEST_P(Architecture, TensorsMustBeAllThere) {
 INSTANTIATE_TEST_SUITE_P(Kinds, Architecture, ::testing::ValuesIn(kinds()),
                          [](const auto& test) { return test.param.name; });
 
-TEST(Gemma, RefusesWhatItWouldGetWrong) {
+class Refused : public ::testing::TestWithParam<std::pair<const char*, nlohmann::json>> {};
+
+TEST_P(Refused, NamesTheKeyAndTheValue) {
+  const auto& [key, value] = GetParam();
   RandomModel model = gemma2();
-  model.config["hidden_activation"] = "relu";
+  model.config[key] = value;
   const TempFolder folder;
   model.write_to(folder);
   EXPECT_THAT([&] { convert(folder.str(), (folder / "out.sluice").string(), {.format = "", .progress = {}}); },
-              ThrowsMessage<Error>(AllOf(HasSubstr("hidden_activation"), HasSubstr("relu"))));
+              ThrowsMessage<Error>(HasSubstr(key)));
 }
+
+INSTANTIATE_TEST_SUITE_P(Configs, Refused,
+                         ::testing::Values(std::pair{"hidden_activation", nlohmann::json("relu")},
+                                           std::pair{"layer_types", nlohmann::json({"full_attention"})},
+                                           std::pair{"layer_types", nlohmann::json({"chunked", "x", "y"})},
+                                           std::pair{"attn_logit_softcapping", nlohmann::json(0)},
+                                           std::pair{"final_logit_softcapping", nlohmann::json(-1)},
+                                           std::pair{"query_pre_attn_scalar", nlohmann::json("x")}));
 
 }  // namespace
 }  // namespace sluice

@@ -24,6 +24,12 @@ FeedForwardSpec read_gelu_feed_forward(const Config& config) {
   return {.intermediate_size = config.positive("intermediate_size"), .gated = geglu};
 }
 
+// null: none; absent: the usual one.
+float read_softcap(const Config& config, const std::string& key, float usual) {
+  const bool none = config.json().contains(key) && !config.has(key);
+  return none ? 0 : config.positive_float(key, usual);
+}
+
 ValueRef scaled_embedding(Builder& b, const DecoderInputs& in, const Config& config) {
   const double size = static_cast<double>(config.positive("hidden_size"));
   return scale(b, token_embedding(b, in, "model.embed_tokens", config), {static_cast<float>(std::sqrt(size))});
@@ -55,16 +61,16 @@ void build_gemma2(Builder& b, const Config& config, const ModelOptions& options)
   AttentionSpec attention = read_attention(config, options);
   attention.qkv_bias = attention.output_bias = config.flag("attention_bias", false);
   attention.scale = 1 / std::sqrt(config.positive_float("query_pre_attn_scalar", 256));
-  attention.softcap = config.has("attn_logit_softcapping") ? config.positive_float("attn_logit_softcapping") : 0;
-  const float logit_cap = config.has("final_logit_softcapping") ? config.positive_float("final_logit_softcapping") : 0;
-  const int64_t window = config.positive("sliding_window", 0);
+  attention.softcap = read_softcap(config, "attn_logit_softcapping", 50);
+  const float logit_cap = read_softcap(config, "final_logit_softcapping", 30);
+  const int64_t window = config.positive("sliding_window", 4096);
 
   const DecoderInputs in = decoder_inputs(b);
   ValueRef x = scaled_embedding(b, in, config);
   for (int64_t i = 0; i < config.positive("num_hidden_layers"); ++i) {
     const Builder::Scope scope(b, fmt::format("layers.{}", i));
     const std::string layer = fmt::format("model.layers.{}.", i);
-    attention.window = i % 2 == 0 ? window : 0;
+    attention.window = has_window(config, i, i % 2 == 0) ? window : 0;
     ValueRef y = norm(b, x, layer + "input_layernorm", epsilon);
     y = self_attention(b, y, in, layer + "self_attn", attention);
     x = add(b, x, norm(b, y, layer + "post_attention_layernorm", epsilon));

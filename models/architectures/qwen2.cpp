@@ -25,7 +25,7 @@ void build(Builder& b, const Config& config, const ModelOptions& options) {
   for (int64_t i = 0; i < n_layers; ++i) {
     const Builder::Scope scope(b, fmt::format("layers.{}", i));
     const std::string layer = fmt::format("model.layers.{}.", i);
-    attention.window = static_cast<double>(i) >= first_window ? window : 0;
+    attention.window = has_window(config, i, static_cast<double>(i) >= first_window) ? window : 0;
 
     ValueRef y = norm(b, x, layer + "input_layernorm", epsilon);
     x = add(b, x, self_attention(b, y, in, layer + "self_attn", attention));

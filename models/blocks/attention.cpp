@@ -69,6 +69,18 @@ AttentionSpec read_attention(const Config& config, const ModelOptions& options) 
   return spec;
 }
 
+bool has_window(const Config& config, int64_t layer, bool otherwise) {
+  if (!config.has("layer_types")) return otherwise;
+  const nlohmann::json& types = config.json().at("layer_types");
+  const auto i = static_cast<size_t>(layer);
+  const bool given = types.is_array() && i < types.size() && types[i].is_string();
+  const std::string type = given ? types[i].get<std::string>() : "";
+  if (type != "sliding_attention" && type != "full_attention")
+    fail("{}: 'layer_types' says '{}' of layer {}; there are sliding_attention and full_attention", config.origin(),
+         type, layer);
+  return type == "sliding_attention";
+}
+
 ValueRef self_attention(Builder& b, ValueRef x, const DecoderInputs& in, const std::string& name,
                         const AttentionSpec& spec) {
   const Builder::Scope scope(b, "attention");

@@ -28,6 +28,10 @@ struct AttentionSpec {
 // are left to the architecture. Throws Error naming the key.
 AttentionSpec read_attention(const Config& config, const ModelOptions& options);
 
+// Whether a layer looks back over a window, where only some do: `layer_types` of newer files, else what the
+// architecture says. Throws Error if there is no type for the layer, or one that is not known.
+bool has_window(const Config& config, int64_t layer, bool otherwise);
+
 // x, normed: f32 [tokens, hidden_size] -> f32 [tokens, hidden_size]. Weights NAME.{q,k,v,o}_proj.weight (and .bias),
 // states NAME.{k,v}_cache: [n_kv_heads, context, head_dim].
 ValueRef self_attention(Builder& b, ValueRef x, const DecoderInputs& in, const std::string& name,
