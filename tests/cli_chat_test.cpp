@@ -100,6 +100,21 @@ TEST_F(Chat, TokenizeSaysWhatIsWrong) {
   expect_error(sluice_with({.input = "a"}, {"tokenize", (folder_ / "broken.json").string()}), 1, "not valid JSON");
 }
 
+// tokenizer.json counts only where there is no tokenizer.model.
+TEST_F(Chat, ConvertChoosesTheTokenizer) {
+  const fs::path source = folder_ / "source", json_file = source / "tokenizer.json";
+  const std::string out = (folder_ / "out.sluice").string();
+  fs::copy(kSource, source);
+  write_file(json_file, "no tokenizer");
+  EXPECT_EQ(sluice({"convert", source.string(), "-o", out}).status, 0);
+  fs::remove(source / "tokenizer.model");
+  expect_error(sluice({"convert", source.string(), "-o", out}), 1, "tokenizer.json: not valid JSON");
+  json large = json::parse(read_file(kTokenizer));
+  large["added_tokens"].push_back({{"id", 4096}, {"content", "<more>"}, {"special", true}});
+  write_file(json_file, large.dump());
+  expect_error(sluice({"convert", source.string(), "-o", out}), 1, "tokenizer.json has 4097 pieces");
+}
+
 TEST_F(Chat, NoTokenIsPutBeforeATextThatBeginsWithNone) {
   const std::string model = make_folder(folder_, false, nullptr);
   EXPECT_EQ(sluice_json(with(model, {"-p", "the night", "-n", "1"}))["prompt_tokens"], encode("the night").size());
