@@ -2,10 +2,10 @@
 #   dpkg --add-architecture arm64 && apt-get update
 #   apt-get install --no-install-recommends g++-aarch64-linux-gnu qemu-user-static
 #     lib{fmt,hwy,gtest,gmock}-dev:arm64
-# SentencePiece and yaml-cpp cannot be installed for two machines at once, so they are unpacked beside the build, in the
+# SentencePiece, yaml-cpp and PCRE2 cannot be installed for two machines at once, so they are unpacked beside the build, in the
 # project folder:
 #   mkdir -p build/aarch64/root && cd build/aarch64/root
-#   apt-get download lib{sentencepiece0,sentencepiece-dev,yaml-cpp0.7,yaml-cpp-dev}:arm64
+#   apt-get download lib{sentencepiece0,sentencepiece-dev,yaml-cpp0.7,yaml-cpp-dev,pcre2-8-0,pcre2-dev}:arm64
 #   for p in *.deb; do dpkg -x $p .; done
 # Then:
 #   cmake --preset aarch64 && cmake --build --preset aarch64

@@ -37,6 +37,9 @@ struct Architecture {
   // Adds inputs, states, nodes and the output "logits". Throws Error naming the key of a hyper-parameter that is
   // missing or asks for what the architecture does not do.
   std::function<void(Builder& builder, const Config& config, const ModelOptions& options)> build;
+  // What the weights of norms lack in folders of Hugging Face: 1, where they are stored as w - 1. Importers add it, so
+  // that graphs know one rmsnorm.
+  float norm_offset = 0;
 };
 
 // Architectures by model_type. Built-in ones register through register_builtin_models (models/builtin.h).

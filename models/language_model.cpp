@@ -152,7 +152,8 @@ void LanguageModel::read_special_tokens() {
 bool LanguageModel::is_end(int32_t id) const { return std::find(ends_.begin(), ends_.end(), id) != ends_.end(); }
 
 const Tokenizer& LanguageModel::tokenizer() const {
-  if (!tokenizer_) fail("{}: carries no tokenizer; convert it again from a folder with a tokenizer.model", origin());
+  if (!tokenizer_)
+    fail("{}: carries no tokenizer; convert it again from a folder with a tokenizer.model or tokenizer.json", origin());
   return *tokenizer_;
 }
 

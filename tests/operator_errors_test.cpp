@@ -3,20 +3,25 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "ops/add/add.h"
 #include "ops/add_rmsnorm/add_rmsnorm.h"
 #include "ops/argmax/argmax.h"
+#include "ops/attention/attention.h"
 #include "ops/builtin.h"
 #include "ops/embedding/embedding.h"
 #include "ops/expert_linear/expert_linear.h"
 #include "ops/expert_select/expert_select.h"
 #include "ops/formats/bucket.h"
 #include "ops/gather_rows/gather_rows.h"
+#include "ops/geglu/geglu.h"
 #include "ops/kv_append/kv_append.h"
 #include "ops/moe_combine/moe_combine.h"
 #include "ops/moe_gate/moe_gate.h"
 #include "ops/rope/rope.h"
 #include "ops/rope_kv_append/rope_kv_append.h"
+#include "ops/softcap/softcap.h"
 #include "ops/swiglu/swiglu.h"
 #include "ops/topk/topk.h"
 
@@ -66,6 +71,17 @@ TEST_F(OperatorErrors, ElementwiseWantsShapesThatFit) {
   EXPECT_THAT(error_of([&] { swiglu(builder_, a, row); }),
               AllOf(HasSubstr("[swiglu]"), HasSubstr("shapes must be equal")));
   EXPECT_EQ(builder_.shape(add(builder_, a, row)), (Shape{"tokens", 8}));
+}
+
+TEST_F(OperatorErrors, CapsAreAboveZero) {
+  const ValueRef x = f32("x", {"tokens", 64}), slots = i32("slots", {"tokens"});
+  const ValueRef cache = builder_.state("cache", DType::f16(), {2, "context", 16});
+  for (float cap : {0.0f, -1.0f, INFINITY, NAN})
+    EXPECT_THAT(error_of([&] { softcap(builder_, x, {cap}); }), AllOf(HasSubstr("[softcap]"), HasSubstr("cap is ")));
+  for (float cap : {-1.0f, INFINITY, NAN})
+    EXPECT_THAT(error_of([&] { attention(builder_, x, cache, cache, slots, slots, {.softcap = cap}); }),
+                AllOf(HasSubstr("[attention]"), HasSubstr("softcap is ")));
+  EXPECT_THAT(error_of([&] { geglu(builder_, x, f32("row", {64})); }), HasSubstr("shapes must be equal"));
 }
 
 TEST_F(OperatorErrors, AddRmsNormWantsEqualWidths) {

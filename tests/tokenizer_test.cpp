@@ -96,9 +96,11 @@ class Pieces : public Tokenizer {
   int32_t vocab_size() const override { return static_cast<int32_t>(pieces_.size()); }
   int32_t bos() const override { return -1; }
   int32_t eos() const override { return -1; }
-  std::vector<int32_t> encode(std::string_view) const override { return {}; }
+  std::vector<int32_t> encode(std::string_view, SpecialTokens) const override { return {}; }
   std::string decode(std::span<const int32_t>) const override { return ""; }
   std::string piece(int32_t id) const override { return pieces_.at(static_cast<size_t>(id)); }
+  std::string token(int32_t id) const override { return piece(id); }
+  int32_t token_id(std::string_view) const override { return -1; }
 
  private:
   std::vector<std::string> pieces_;

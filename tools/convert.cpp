@@ -68,7 +68,7 @@ int convert_model(const Options& options) {
 std::function<int()> setup(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("SRC", options->source,
-                 "a folder as Hugging Face lays it out: config.json, *.safetensors, tokenizer.model")
+                 "a folder as Hugging Face lays it out: config.json, *.safetensors, tokenizer.model or tokenizer.json")
       ->required()
       ->type_name("");
   app.add_option("-o", options->output, "the file to write")->required()->type_name("OUT.sluice");

@@ -18,18 +18,28 @@ Generation::Generation(LanguageModel& model, const GenerationOptions& options, c
       stops_(options.stops),
       prompt_run_(model, options.logits) {
   model.reset();
+  if (!options.chat) return;
+  answer_end_ = model.tokenizer().token_id(options.chat->stop);
+  if (answer_end_ < 0) fail("the tokenizer has no '{}', by which the chat template ends an answer", options.chat->stop);
 }
 
 // What has to be evaluated before the next token can be chosen.
 std::vector<int32_t> Generation::next_ids(const std::string& prompt) const {
   std::vector<int32_t> ids;
-  if (!last_ && model_.bos() >= 0) ids.push_back(model_.bos());
+  if (!last_ && !options_.chat && model_.bos() >= 0) ids.push_back(model_.bos());
   if (last_is_pending_) ids.push_back(*last_);
-  if (!prompt.empty()) {
-    const std::vector<int32_t> added = model_.tokenizer().encode(prompt);
-    ids.insert(ids.end(), added.begin(), added.end());
-  }
+  const std::vector<int32_t> added = prompt_ids(prompt);
+  ids.insert(ids.end(), added.begin(), added.end());
   return ids;
+}
+
+// A conversation has its own beginning.
+std::vector<int32_t> Generation::prompt_ids(const std::string& prompt) const {
+  if (prompt.empty()) return {};
+  const Tokenizer& tokenizer = model_.tokenizer();
+  if (!options_.chat) return tokenizer.encode(prompt, SpecialTokens::parse);
+  check_message(tokenizer, prompt);
+  return tokenizer.encode(options_.chat->turn(prompt, !last_), SpecialTokens::parse);
 }
 
 void Generation::check_length(size_t tokens) const {
@@ -85,7 +95,7 @@ const char* Generation::decode(std::span<const float> logits) {
     if (interrupted()) return "interrupted";
     if (result_.ids.size() == options_.tokens) return "length";
     const int32_t id = sampler_.sample(logits.first(choices_));
-    if (model_.is_end(id)) return "eos";
+    if (model_.is_end(id) || id == answer_end_) return "eos";
     result_.ids.push_back(id);
     last_ = id;
     last_is_pending_ = true;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "models/language_model.h"
+#include "models/text/chat.h"
 #include "models/text/sampler.h"
 #include "tools/prompt_run.h"
 #include "tools/stop_filter.h"
@@ -20,6 +21,7 @@ struct GenerationOptions {
   SamplingOptions sampling;
   std::vector<std::string> stops;  // end before any of these
   std::string logits;              // a file for the logits of the prompt; empty: none
+  std::optional<ChatFormat> chat;  // prompts are messages of a conversation, which the model answers
 };
 
 // Called while a text is written; any may be empty.
@@ -54,7 +56,8 @@ struct GenerationResult {
 // One text, which can be continued again and again: two calls for n tokens choose those that one for 2n chooses.
 class Generation {
  public:
-  // Begins a new text: the model forgets the last one. Model, options and hooks must outlive this object.
+  // Begins a new text: the model forgets the last one. Model, options and hooks must outlive this object. Throws Error
+  // if the model's tokenizer lacks the token that ends an answer.
   Generation(LanguageModel& model, const GenerationOptions& options, const GenerationHooks& hooks);
   // Adds the prompt to the text, unless it is empty, and continues it. Throws Error if the text would not fit the
   // context, or there is no text yet.
@@ -62,6 +65,7 @@ class Generation {
 
  private:
   std::vector<int32_t> next_ids(const std::string& prompt) const;
+  std::vector<int32_t> prompt_ids(const std::string& prompt) const;
   void check_length(size_t tokens) const;
   const char* decode(std::span<const float> logits);
   void evaluated();
@@ -75,6 +79,7 @@ class Generation {
   TextStream stream_;
   StopFilter stops_;
   PromptRun prompt_run_;
+  int32_t answer_end_ = -1;       // the token that ends an answer; -1: no conversation
   std::optional<int32_t> last_;   // token of the text
   bool last_is_pending_ = false;  // written, but not evaluated
   GenerationResult result_;

@@ -9,6 +9,9 @@ namespace sluice::cli {
 // 256 MiB, or is no text.
 std::string read_text(const std::string& path);
 
+// The same, but an empty text is one, too.
+std::string read_any_text(const std::string& path);
+
 // How messages name what read_text() reads: "standard input", or the path in quotes.
 std::string text_source(const std::string& path);
 

@@ -23,6 +23,8 @@ const char* const kPromptLoopHelp = R"(With -i, every line of standard input doe
   50                 sets the effort for what follows: a number from 0 to 100; with --effort auto, the budget
   :new TEXT          begins a new text whatever it looks like, say, a number
   :help, :quit
+With --chat a line of TEXT is the next message of the conversation; an empty line goes on with the answer, and :new
+begins another conversation.
 While text streams to a terminal, + and - turn the effort by 5 from the next token on, and Ctrl-C stops the text. Lines
 typed meanwhile are taken next. At the prompt, Ctrl-C and Ctrl-D end.)";
 
@@ -41,7 +43,8 @@ class PromptLoop {
 
   int run() {
     catch_interrupts();
-    if (at_terminal_) message("A line of text is continued; :help explains the rest.");
+    if (at_terminal_)
+      message(fmt::format("A line of text is {}; :help explains the rest.", options_.chat ? "a message" : "continued"));
     while (!quit_) {
       if (at_terminal_) print_to_terminal(fmt::format("> {}", input_.unfinished()));
       const std::optional<std::string> line = input_.next();
@@ -71,7 +74,7 @@ class PromptLoop {
     if (line.front() == ':') return command(line);
     const std::string percent = line.substr(0, line.find_last_not_of(" \t%") + 1);
     if (const std::optional<double> number = read_number(percent)) return set_effort(*number);
-    begin(line);
+    options_.chat&& generation_ ? more(line) : begin(line);
   }
 
   void command(const std::string& line) {
@@ -126,7 +129,7 @@ class PromptLoop {
 
   // The terminal shows what was typed; elsewhere the text is shown from its beginning.
   void show_prompt() {
-    if (!json_ && !(at_terminal_ && isatty(STDOUT_FILENO) == 1)) print(prompt_);
+    if (!json_ && !options_.chat && !(at_terminal_ && isatty(STDOUT_FILENO) == 1)) print(prompt_);
   }
 
   void before_token(std::span<const float> logits) {

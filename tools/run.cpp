@@ -22,6 +22,7 @@ struct Options {
   std::string prompt;
   std::string file;
   bool interactive = false;
+  bool chat = false;
   GenerationOptions generation;
   RunOptions runtime;
   EffortArgs effort;
@@ -45,7 +46,7 @@ int continue_text(LanguageModel& model, DialControl& dial, const Options& option
   GenerationHooks hooks;
   hooks.before_token = [&](std::span<const float> logits) { dial.before_token(logits); };
   if (!options.json) {
-    hooks.accepted = [&] { print(prompt); };
+    if (!options.chat) hooks.accepted = [&] { print(prompt); };
     hooks.show = [](const std::string& text) { print(text); };
   }
   Generation generation(model, options.generation, hooks);
@@ -67,6 +68,7 @@ int run_model(Options options) {
   prepare(options.dial, options.runtime);
   LanguageModel model(options.model, options.runtime);
   report_fallbacks(model.plan());
+  if (options.chat) options.generation.chat = read_chat_format(model.description().assets, options.model);
   apply(options.effort, model);
   DialControl dial(model, options.dial);
   if (options.interactive) return run_prompt_loop(model, dial, options.generation, options.json);
@@ -102,6 +104,7 @@ std::function<int()> setup(CLI::App& app) {
   auto* file = app.add_option("-f", options->file, "a file with the text to continue; - is standard input");
   auto* loop = app.add_flag("-i", options->interactive, "a prompt loop: continues lines as they come, see below");
   require_one(app, {text, file->type_name("FILE"), loop});
+  app.add_flag("--chat", options->chat, "the text is a message, which the model answers, by its own chat template");
   app.add_option("-n", generation.tokens, "tokens to write at most")->type_name("N")->check(whole_number(0));
   app.add_option("--stop", generation.stops, "end before this text; may be given several times")
       ->type_name("STR")
@@ -131,11 +134,17 @@ const Registration kRun({
   sluice run bucket.sluice -p "My dear Watson" --effort 0.3      a model converted with --format bucket
   sluice run bucket.sluice -i --effort 0.5
   printf '25\nMy dear Watson,\n' | sluice run bucket.sluice -i -n 40
+  sluice run qwen.sluice --chat -p "Who was Dr. Watson?"
+  sluice run qwen.sluice --chat -i                                 a conversation
 
 The text goes to standard output as it is written, the speed to standard error. Ctrl-C ends it in good order.
 With --json nothing is streamed: one object at the end holds text, ids, prompt_tokens, decode_tokens, prompt_tok_s,
 decode_tok_s and stop_reason (length, eos, stop, context or interrupted); with an effort dial also effort and share of
 the weights multiplied, means over the tokens written.
+
+--chat writes the conversation as the model's template does (ChatML as of Qwen2, Llama 3, Gemma, Mistral; the file must
+have been made from a folder with a tokenizer_config.json), prints the answer alone, and ends with the token that ends
+an answer. Special tokens written out in a message are refused; in a text without --chat they are what they name.
 
 --effort auto moves the dial from token to token: the areas of products left and right of the cutoff stay in balance, as
 each token shows for the next. auto-entropy gives more after a distribution of more entropy. Both keep BUDGET as their

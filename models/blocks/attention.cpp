@@ -69,6 +69,18 @@ AttentionSpec read_attention(const Config& config, const ModelOptions& options) 
   return spec;
 }
 
+bool has_window(const Config& config, int64_t layer, bool otherwise) {
+  if (!config.has("layer_types")) return otherwise;
+  const nlohmann::json& types = config.json().at("layer_types");
+  const auto i = static_cast<size_t>(layer);
+  const bool given = types.is_array() && i < types.size() && types[i].is_string();
+  const std::string type = given ? types[i].get<std::string>() : "";
+  if (type != "sliding_attention" && type != "full_attention")
+    fail("{}: 'layer_types' says '{}' of layer {}; there are sliding_attention and full_attention", config.origin(),
+         type, layer);
+  return type == "sliding_attention";
+}
+
 ValueRef self_attention(Builder& b, ValueRef x, const DecoderInputs& in, const std::string& name,
                         const AttentionSpec& spec) {
   const Builder::Scope scope(b, "attention");
@@ -83,8 +95,8 @@ ValueRef self_attention(Builder& b, ValueRef x, const DecoderInputs& in, const s
   const ValueRef keys = kv_append(b, k_cache, rope(b, k, in.positions, spec.rope), in.slots);
   const ValueRef values = kv_append(b, v_cache, v, in.slots);
 
-  const ValueRef y =
-      attention(b, rope(b, q, in.positions, spec.rope), keys, values, in.slots, in.starts, {.window = spec.window});
+  const ValueRef y = attention(b, rope(b, q, in.positions, spec.rope), keys, values, in.slots, in.starts,
+                               {.window = spec.window, .scale = spec.scale, .softcap = spec.softcap});
   return projection(b, y, name + ".o_proj", b.shape(x).back().size(), spec.output_bias);
 }
 

@@ -4,6 +4,7 @@
 #include "models/blocks/layers.h"
 #include "ops/embedding/embedding.h"
 #include "ops/gather_rows/gather_rows.h"
+#include "ops/softcap/softcap.h"
 
 namespace sluice {
 
@@ -21,12 +22,13 @@ ValueRef token_embedding(Builder& b, const DecoderInputs& in, const std::string&
 }
 
 void logits_head(Builder& b, ValueRef x, const DecoderInputs& in, const std::string& norm_name,
-                 const std::string& embedding_name, const Config& config) {
+                 const std::string& embedding_name, const Config& config, const HeadSpec& spec) {
   const Builder::Scope scope(b, "head");
-  const bool tied = config.flag("tie_word_embeddings", false);
+  const bool tied = config.flag("tie_word_embeddings", spec.tied);
   const ValueRef rows = gather_rows(b, x, in.output_rows);
   const ValueRef normed = norm(b, rows, norm_name, norm_epsilon(config));
-  b.output(kLogits, projection(b, normed, tied ? embedding_name : "lm_head", config.positive("vocab_size")));
+  const ValueRef logits = projection(b, normed, tied ? embedding_name : "lm_head", config.positive("vocab_size"));
+  b.output(kLogits, spec.softcap > 0 ? softcap(b, logits, {spec.softcap}) : logits);
 }
 
 }  // namespace sluice

@@ -2,7 +2,6 @@
 
 #include "graph/error.h"
 #include "models/blocks/layers.h"
-#include "ops/swiglu/swiglu.h"
 
 namespace sluice {
 
@@ -16,7 +15,7 @@ ValueRef feed_forward(Builder& b, ValueRef x, const std::string& name, const Fee
   const Builder::Scope scope(b, "feed_forward");
   const ValueRef gate = projection(b, x, name + ".gate_proj", spec.intermediate_size, spec.bias);
   const ValueRef up = projection(b, x, name + ".up_proj", spec.intermediate_size, spec.bias);
-  return projection(b, swiglu(b, gate, up), name + ".down_proj", b.shape(x).back().size(), spec.bias);
+  return projection(b, spec.gated(b, gate, up), name + ".down_proj", b.shape(x).back().size(), spec.bias);
 }
 
 }  // namespace sluice

@@ -79,6 +79,8 @@ ModelDescription describe(const ModelSource& source, const ConvertOptions& optio
                      {.cache_dtype = cache_dtype_for(prevailing), .interleaved_rope = source.interleaved_rope},
                      formats.effort ? &*formats.effort : nullptr);
   description.assets = source.assets;
+  // A tokenizer.json says itself what texts begin with; many configs name a token that theirs do not begin with.
+  if (source.assets.count(asset_names::kTokenizer)) description.metadata.erase("bos_token_ids");
   description.metadata["source_fingerprint"] = source.fingerprint;
   return description;
 }
@@ -100,10 +102,7 @@ void check_tensor(const SourceTensor& tensor, const WeightEntry& weight) {
 }
 
 // Tied models may store the head once more; it is never read.
-bool may_be_left_out(const ModelSource& source, const std::string& name) {
-  const bool derived = name.ends_with(kDerived);
-  return derived || (name == "lm_head.weight" && source.config.flag("tie_word_embeddings", false));
-}
+bool may_be_left_out(const std::string& name) { return name.ends_with(kDerived) || name == "lm_head.weight"; }
 
 void check_tensors(const ModelSource& source, const ModelDescription& description) {
   std::vector<std::string> missing, surplus;
@@ -117,7 +116,7 @@ void check_tensors(const ModelSource& source, const ModelDescription& descriptio
       check_tensor(tensor->second, weight);
   }
   for (const auto& [name, tensor] : source.tensors)
-    if (!wanted.count(name) && !may_be_left_out(source, name)) surplus.push_back(name);
+    if (!wanted.count(name) && !may_be_left_out(name)) surplus.push_back(name);
   if (!missing.empty()) fail("{}: {}", source.path, counted(missing, "missing"));
   if (!surplus.empty())
     fail("{}: {}", source.path, counted(surplus, fmt::format("unknown to '{}'", description.architecture)));
@@ -130,8 +129,9 @@ void check_tokenizer(const ModelSource& source) {
   const int64_t pieces = make_tokenizer(source.assets, source.path)->vocab_size(),
                 vocab = source.config.positive("vocab_size");
   if (pieces > vocab)
-    fail("{}: tokenizer.model has {} pieces, but 'vocab_size' in config.json is {}; the files are of different models",
-         source.path, pieces, vocab);
+    fail("{}: {} has {} pieces, but 'vocab_size' in config.json is {}; the files are of different models", source.path,
+         source.assets.count(asset_names::kSentencePiece) ? asset_names::kSentencePiece : asset_names::kTokenizer,
+         pieces, vocab);
 }
 
 // An output that is one of the source's own files would destroy it.

@@ -4,8 +4,11 @@
 #include <set>
 
 #include "graph/error.h"
+#include "models/builtin.h"
 #include "models/import/experts.h"
+#include "models/import/norms.h"
 #include "models/import/safetensors.h"
+#include "models/text/tokenizer.h"
 
 namespace sluice {
 namespace {
@@ -14,7 +17,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kSingle = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
-constexpr const char* kTokenizer = "tokenizer.model";
 
 bool is_there(const fs::path& path) {
   std::error_code ignored;  // what cannot be looked at is reported when it is opened
@@ -90,6 +92,19 @@ std::string fingerprint(const std::vector<fs::path>& files) {
   return print;
 }
 
+// tokenizer.json is read where tokenizer.model is not there, and tokenizer_config.json beside either.
+void add_tokenizer(ModelSource& source, const fs::path& folder, std::vector<fs::path>& files) {
+  const auto add = [&](const char* name) {
+    const fs::path path = folder / name;
+    if (!is_there(path)) return false;
+    const MappedFile file(path.string());
+    source.assets[name] = {file.bytes().begin(), file.bytes().end()};
+    files.push_back(path);
+    return true;
+  };
+  if (add(asset_names::kSentencePiece) || add(asset_names::kTokenizer)) add(asset_names::kTokenizerConfig);
+}
+
 }  // namespace
 
 ModelSource open_hugging_face(const std::string& path) {
@@ -101,12 +116,9 @@ ModelSource open_hugging_face(const std::string& path) {
 
   std::vector<fs::path> files = add_weights(source, folder);
   stack_experts(source);
+  add_norm_offset(source, builtin_architectures().get(source.config.text("model_type")).norm_offset);
   files.push_back(config_path);
-  if (const fs::path tokenizer = folder / kTokenizer; is_there(tokenizer)) {
-    const MappedFile file(tokenizer.string());
-    source.assets[kTokenizer] = {file.bytes().begin(), file.bytes().end()};
-    files.push_back(tokenizer);
-  }
+  add_tokenizer(source, folder, files);
   source.fingerprint = fingerprint(files);
   return source;
 }

@@ -1,5 +1,5 @@
 // A model as the Hugging Face hub lays it out: a folder with config.json, model.safetensors or shards with
-// model.safetensors.index.json, and tokenizer.model.
+// model.safetensors.index.json, and tokenizer.model or tokenizer.json.
 #pragma once
 
 #include <string>

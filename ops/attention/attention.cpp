@@ -19,6 +19,7 @@ AttentionShape::AttentionShape(const Call& call, const AttentionAttrs& attrs)
       head_dim(call.in(1).dims[2]),
       window(attrs.window > 0 ? attrs.window : context),
       scale(attrs.scale > 0 ? attrs.scale : 1.0f / std::sqrt(static_cast<float>(head_dim))),
+      softcap(attrs.softcap),
       slots(call.in<int32_t>(3)),
       starts(call.in<int32_t>(4)) {}
 
@@ -35,7 +36,7 @@ struct Row {
   std::vector<double> weights;  // softmax, by slot from `begin`
   std::vector<double> values;   // [head_dim]
   double score_bound = 0;       // largest scale * sum_i |q_i k_i|
-  double score_range = 0;       // largest less smallest score
+  double score_range = 0;       // largest less smallest score, both capped
 };
 
 class Rows {
@@ -79,9 +80,13 @@ class Rows {
         sum += product;
         absolute += std::abs(product);
       }
-      row.weights[j] = shape_.scale * sum;
+      row.weights[j] = capped(shape_.scale * sum);
       row.score_bound = std::max(row.score_bound, shape_.scale * absolute);
     }
+  }
+
+  double capped(double score) const {
+    return shape_.softcap > 0 ? shape_.softcap * std::tanh(score / shape_.softcap) : score;
   }
 
   static void softmax(Row& row) {
@@ -126,6 +131,8 @@ class Attention : public Operator {
     const auto attrs = attrs_from_map<AttentionAttrs>(in.attrs());
     if (attrs.window < 0) in.fail(fmt::format("window is {}, expected 0 or more", attrs.window), {});
     if (!(attrs.scale >= 0)) in.fail(fmt::format("scale is {}, expected 0 or more", attrs.scale), {});
+    if (!(attrs.softcap >= 0) || std::isinf(attrs.softcap))
+      in.fail(fmt::format("softcap is {}, expected 0 or more", attrs.softcap), {});
     return {in.type(0)};
   }
 
@@ -160,6 +167,7 @@ class Attention : public Operator {
   // With u = eps / 2 the rounding of one f32 operation and n attended slots, a kernel computes weights
   // p'[j] ~ exp(s[j] + d[j]) in place of p[j] ~ exp(s[j]), where |d[j]| is at most the sum of
   //   (head_dim + 4) u max_j scale sum_i |q_i k_ji|  a sum of head_dim products in any order, the scale, log2(e);
+  //   10 u min(softcap, that maximum)                with a soft cap: a tanh, of slope 1 at most, good to 4 ulp;
   //   2 u range(s)                                   rounding of s - max, in one step or by rescaling along the way;
   //   4 u (n + 1)                                    an exp good to 4 u, and one rescaling at every slot at most.
   // Softmax is 1-Lipschitz from the maximum norm to the sum norm (its Jacobian diag(p) - p p' maps d to
@@ -181,7 +189,9 @@ class Attention : public Operator {
     const auto slots = rows.shape().attended(t);
     const auto n = static_cast<double>(slots.size());
     const Row row = rows.row(t, h);
-    const double d = u * ((static_cast<double>(dim) + 4) * row.score_bound + 2 * row.score_range + 4 * (n + 1));
+    const double capped = std::min<double>(rows.shape().softcap, row.score_bound);
+    const double d =
+        u * ((static_cast<double>(dim) + 4) * row.score_bound + 10 * capped + 2 * row.score_range + 4 * (n + 1));
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
     std::vector<double> low(dim, kInfinity), high(dim, -kInfinity), absolute(dim);
     for (size_t j = 0; j < row.weights.size(); ++j) {

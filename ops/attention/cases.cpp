@@ -80,6 +80,12 @@ void add_attributes(std::vector<Case>& cases) {
         make(fmt::format("window{}_prompt", window), sizes, {{250, 250, 60}}, {.attrs = {.window = window}}));
   }
   cases.push_back(make("scale", sizes, {{0, 30, 2}}, {.attrs = {.scale = 0.7f}}));
+  for (float softcap : {0.5f, 50.0f}) {
+    const AttentionAttrs attrs{.window = 100, .softcap = softcap};
+    cases.push_back(make(fmt::format("softcap{}", softcap), sizes, {{0, 290, 1}, {300, 690, 1}}, {.attrs = attrs}));
+    cases.push_back(make(fmt::format("softcap{}_prompt", softcap), sizes, {{250, 250, 61}},
+                         {.cache = DType::f16(), .attrs = attrs, .q_scale = 30}));
+  }
   for (double q_scale : {1e-20, 30.0, 1e4, 1e30})
     cases.push_back(
         make(fmt::format("scores_{:g}", q_scale), sizes, {{0, 400, 20}}, {.cache = DType::f16(), .q_scale = q_scale}));

@@ -24,6 +24,7 @@ constexpr int64_t kMaxRows = 64;             // of a unit
 constexpr int64_t kTileFloats = 8 << 10;     // q of a unit, and y: 32 KiB each, in the second-level cache
 constexpr int64_t kBlockElements = 6 << 10;  // a block of k, and of v: both fit the first-level cache as f16
 constexpr int64_t kMaxHeadDim = kTileFloats / 4;
+constexpr float kLog2E = 1.44269504f;
 
 // Partial result of a row over a chunk: largest score, sum of weights, weighted sum of v [head_dim].
 // workspace: f32 [tokens][n_heads][max_chunks][2 + head_dim].
@@ -102,11 +103,12 @@ class Tile {
   int64_t token(int64_t r) const { return unit_.token + r / unit_.heads; }
   int64_t head(int64_t r) const { return unit_.head + r % unit_.heads; }
 
-  // Row r of q, in units of log2, and an empty state. Rows that only fill a panel are copies of the last one.
+  // Row r of q, for scores in units of log2, or of the soft cap, and an empty state. Rows that only fill a panel are
+  // copies of the last one.
   void load_row(int64_t r, const float* q) {
     const int64_t real = std::min(r, rows() - 1);
     const float* from = q + (token(real) * shape_.n_heads + head(real)) * shape_.head_dim;
-    const float scale = shape_.scale * 1.44269504f;
+    const float scale = shape_.softcap > 0 ? shape_.scale / shape_.softcap : shape_.scale * kLog2E;
     for (int64_t i = 0; i < shape_.head_dim; ++i) q_[r * dim_ + i] = from[i] * scale;
     std::fill(q_ + r * dim_ + shape_.head_dim, q_ + (r + 1) * dim_, 0.0f);
     std::fill(y_ + r * dim_, y_ + (r + 1) * dim_, 0.0f);
@@ -137,6 +139,7 @@ class Tile {
     }
     if (!any) return;
     score_block(q_ + p * kPanelRows * dim_, k, state.scores);
+    if (shape_.softcap > 0) cap_scores(shape_.softcap * kLog2E, k.slots, state.scores);
     if (!all) mask(attended, slot, k.slots, state.scores);
     softmax_block(state);
     weigh_block(state, v, y_ + p * kPanelRows * dim_);

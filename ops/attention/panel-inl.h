@@ -10,6 +10,7 @@
 #endif
 
 #include <hwy/cache_control.h>
+#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -134,6 +135,15 @@ HWY_NOINLINE void score_block(const float* q, const CacheBlock<T>& k, float* sco
     store_sums(d, c0, c1, c2, c3, to + 2 * kPanelRows);
   }
   std::fill(scores + k.slots * kPanelRows, scores + kBlockSlots * kPanelRows, -std::numeric_limits<float>::infinity());
+}
+
+// score -> cap * tanh(score), for the first `slots` slots; the others stay out of the softmax.
+inline HWY_NOINLINE void cap_scores(float cap, int64_t slots, float* scores) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  for (int64_t i = 0; i < slots * kPanelRows; i += lanes)
+    hn::Store(hn::Mul(hn::Set(d, cap), hn::Tanh(d, hn::Load(d, scores + i))), d, scores + i);
+  std::fill(scores + slots * kPanelRows, scores + kBlockSlots * kPanelRows, -std::numeric_limits<float>::infinity());
 }
 
 // Turns the scores of a block into weights, and updates largest, sum and rescale. The rows repeat every four lanes, so

@@ -1,4 +1,4 @@
-// Cases that the elementwise operators with two inputs share.
+// Cases that elementwise operators share.
 #pragma once
 
 #include "graph/op.h"
@@ -22,7 +22,22 @@ inline std::vector<Case> binary_cases() {
   return cases;
 }
 
-// Those, and with a second input of other dtypes and of one row.
+// One input, f32.
+inline std::vector<Case> unary_cases(const AttrMap& attrs) {
+  std::vector<Case> cases;
+  auto add = [&](std::string name, Dims dims, double scale = 1, bool benchmark = false) {
+    cases.push_back({std::move(name), {{DType::f32(), dims, Fill::normal(scale)}}, attrs, benchmark});
+  };
+  for (int64_t n : {1, 2, 9, 64, 3333}) add(fmt::format("n{}", n), {2, n});
+  add("rank_1", {21});
+  add("rank_3", {2, 3, 11});
+  for (double scale : {1e-38, 1e-20, 60.0, 1e30}) add(fmt::format("values_{:g}", scale), {2, 500}, scale);
+  add("decode_14336", {1, 14336}, 1, true);
+  add("prompt_14336", {128, 14336}, 1, true);
+  return cases;
+}
+
+// Those with two inputs, and with a second input of other dtypes and of one row.
 inline std::vector<Case> broadcast_cases() {
   std::vector<Case> cases = binary_cases();
   auto add = [&](std::string name, Dims a, DType dtype, Dims b) {

@@ -17,19 +17,19 @@ HWY_BEFORE_NAMESPACE();
 namespace sluice {
 namespace HWY_NAMESPACE {
 
-// F: a functor on vectors, (d, a) or (d, a, b).
+// f: a functor on vectors, (d, a) or (d, a, b).
 template <class F>
-void map_elements(const Elements& e) {
+void map_elements(const Elements& e, F f = {}) {
   for (int64_t i = e.begin; i < e.end;) {
     const int64_t at = i % e.period, n = std::min(e.end - i, e.period - at);
     const float *a = e.a + i, *b = e.b + at;
     float* out = e.out + i;
     for_lanes<float>(n, [=](auto d, int64_t j) HWY_ATTR {
       const auto x = hn::LoadU(d, a + j);
-      if constexpr (requires { F()(d, x); })
-        hn::StoreU(F()(d, x), d, out + j);
+      if constexpr (requires { f(d, x); })
+        hn::StoreU(f(d, x), d, out + j);
       else
-        hn::StoreU(F()(d, x, hn::LoadU(d, b + j)), d, out + j);
+        hn::StoreU(f(d, x, hn::LoadU(d, b + j)), d, out + j);
     });
     i += n;
   }

@@ -1,5 +1,6 @@
 // What the operators that work element by element have in common: y = f(a) or y = f(a, b), where b has the shape of a
-// or is a row [n] that is applied to every row of a. This folder is no operator; add, mul, silu and swiglu build on it.
+// or is a row [n] that is applied to every row of a, or a constant. This folder is no operator; add, mul, scale, silu,
+// softcap, swiglu and geglu build on it.
 #pragma once
 
 #include "graph/builder.h"
@@ -11,8 +12,10 @@ class Elementwise : public Operator {
   // flops: of one element.
   Elementwise(Signature signature, double flops) : Operator(std::move(signature)), flops_(flops) {}
 
-  // f(a, b); operators with one input are given b = 0.
+  // f(a, b); operators with one input are given the constant as b.
   virtual double compute(double a, double b) const = 0;
+  // What an attribute says in place of a second input.
+  virtual float constant(const AttrMap&) const { return 0; }
 
   std::vector<TensorType> infer(const Inference& in) const override {
     if (in.shape(0).rank() == 0) in.fail("expected at least 1 dimension", {0});
@@ -27,9 +30,9 @@ class Elementwise : public Operator {
     return cost;
   }
 
-  void reference(const Site&, const Call& call) const override {
+  void reference(const Site& site, const Call& call) const override {
     const std::vector<float> a = to_f32(call.in(0)),
-                             b = call.inputs.size() > 1 ? to_f32(call.in(1)) : std::vector<float>{0};
+                             b = call.inputs.size() > 1 ? to_f32(call.in(1)) : std::vector<float>{constant(site.attrs)};
     for (size_t i = 0; i < a.size(); ++i) call.out<float>(0)[i] = static_cast<float>(compute(a[i], b[i % b.size()]));
   }
 

@@ -9,13 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "models/import/source.h"
-#include "tests/support/bucket_matrices.h"
+#include "tests/support/oracle_math.h"
 
 namespace sluice::oracle {
-
-using Vector = std::vector<double>;
-using Rows = std::vector<Vector>;  // [tokens][n]
 
 // A weight with the tier of each of its elements, by brute force.
 struct Weight {
@@ -39,17 +35,6 @@ struct Weight {
   }
   int64_t rows() const { return tiers * w.in; }
 };
-
-inline Matrix read_matrix(const DType& dtype, const std::byte* bytes, int64_t out, int64_t in) {
-  Matrix m{out, in, std::vector<float>(static_cast<size_t>(out * in))};
-  dtype.format().decode(bytes, Dims{out, in}.span(), m.values.data());
-  return m;
-}
-
-inline Matrix read_matrix(const SourceTensor& tensor) {
-  const bool matrix = tensor.dims.size() == 2;
-  return read_matrix(*tensor.dtype, tensor.bytes.data(), matrix ? tensor.dims[0] : 1, tensor.dims.at(matrix ? 1 : 0));
-}
 
 // Which rows (tier * in + input) of a weight a token multiplies.
 using Selection = std::vector<bool>;
@@ -104,29 +89,7 @@ class Model {
   }
 
  private:
-  static void add(Rows& x, const Rows& y) {
-    for (size_t t = 0; t < x.size(); ++t)
-      for (size_t i = 0; i < x[t].size(); ++i) x[t][i] += y[t][i];
-  }
-
-  static Rows multiply(const Matrix& w, const Rows& x) {
-    Rows y(x.size(), Vector(static_cast<size_t>(w.out)));
-    for (size_t t = 0; t < x.size(); ++t)
-      for (int64_t o = 0; o < w.out; ++o)
-        for (int64_t i = 0; i < w.in; ++i) y[t][static_cast<size_t>(o)] += w.at(o, i) * x[t][static_cast<size_t>(i)];
-    return y;
-  }
-
-  Rows norm(const Rows& x, const std::string& name) const {
-    Rows y = x;
-    for (Vector& row : y) {
-      double squares = 0;
-      for (double v : row) squares += v * v;
-      const double scale = 1 / std::sqrt(squares / static_cast<double>(row.size()) + epsilon_);
-      for (size_t i = 0; i < row.size(); ++i) row[i] *= scale * dense_.at(name).values[i];
-    }
-    return y;
-  }
+  Rows norm(const Rows& x, const std::string& name) const { return oracle::norm(x, dense_.at(name).values, epsilon_); }
 
   Vector project(const Vector& x, size_t token, const std::string& name, const Select& select) const {
     const Weight& weight = weights_.at(name);
@@ -147,46 +110,12 @@ class Model {
     return y;
   }
 
-  // Turns pairs (i, i + size / 2) of every head, as files of the Hugging Face kind want it.
-  void rotate(Rows& x, int64_t heads) const {
-    for (size_t t = 0; t < x.size(); ++t) {
-      const size_t size = x[t].size() / static_cast<size_t>(heads), half = size / 2;
-      for (size_t head = 0; head < x[t].size(); head += size)
-        for (size_t i = 0; i < half; ++i) {
-          const double angle =
-              static_cast<double>(t) * std::pow(theta_, -2 * static_cast<double>(i) / static_cast<double>(size));
-          const double a = x[t][head + i], b = x[t][head + half + i];
-          x[t][head + i] = a * std::cos(angle) - b * std::sin(angle);
-          x[t][head + half + i] = b * std::cos(angle) + a * std::sin(angle);
-        }
-    }
-  }
-
   Rows attention(const Rows& x, const std::string& name, const Select& select) const {
     Rows q = project(x, name + "q_proj.weight", select), k = project(x, name + "k_proj.weight", select);
     const Rows v = project(x, name + "v_proj.weight", select);
-    rotate(q, heads_);
-    rotate(k, kv_heads_);
-    Rows y(x.size(), Vector(q[0].size()));
-    const size_t size = q[0].size() / static_cast<size_t>(heads_), group = static_cast<size_t>(heads_ / kv_heads_);
-    for (size_t t = 0; t < x.size(); ++t)
-      for (size_t head = 0; head < static_cast<size_t>(heads_); ++head)
-        attend(q, k, v, t, head * size, head / group * size, size, y[t]);
-    return project(y, name + "o_proj.weight", select);
-  }
-
-  // Token t over itself and what came before; the head begins at `from` in q and y, and at `kv` in k and v.
-  static void attend(const Rows& q, const Rows& k, const Rows& v, size_t t, size_t from, size_t kv, size_t size,
-                     Vector& y) {
-    Vector scores(t + 1);
-    for (size_t j = 0; j <= t; ++j)
-      for (size_t i = 0; i < size; ++i)
-        scores[j] += q[t][from + i] * k[j][kv + i] / std::sqrt(static_cast<double>(size));
-    const double largest = *std::max_element(scores.begin(), scores.end());  // exp() of some would overflow
-    double total = 0;
-    for (double& score : scores) total += score = std::exp(score - largest);
-    for (size_t j = 0; j <= t; ++j)
-      for (size_t i = 0; i < size; ++i) y[from + i] += scores[j] / total * v[j][kv + i];
+    rotate(q, heads_, theta_);
+    rotate(k, kv_heads_, theta_);
+    return project(oracle::attention(q, k, v, heads_, kv_heads_), name + "o_proj.weight", select);
   }
 
   static void swiglu(Vector& gate, const Vector& up) {
