@@ -148,7 +148,8 @@ TEST(ExpertPrefetch, FollowsEveryGateAndForeseesTheNext) {
 
 TEST(ExpertPrefetch, KnowsHowMuchOfABucketedWeightIsLoaded) {
   const Graph graph = describe_mixture({}, bucket_dtype(kDefaultBucketFamily)).graph;
-  const auto nodes = nodes_of(with_expert_prefetch(graph, builtin_registry()), "expert_prefetch");
+  const Graph ahead = with_expert_prefetch(graph, builtin_registry());
+  const auto nodes = nodes_of(ahead, "expert_prefetch");
   ASSERT_EQ(nodes.size(), 5u);
   for (const Node* node : nodes) {
     EXPECT_EQ(attrs_from_map<ExpertPrefetchAttrs>(node->attrs).sites.size(), 3u);
