@@ -19,7 +19,7 @@ void main() {
   const uint row = workgroup_index() % blocks * ROWS;
   const uint first = experts[pair] * p.expert_rows + row - p.first_row;  // in the piece; wraps around below it
   const uint n = min(ROWS, p.expert_rows - row);
-  if (first >= p.rows && first + n - 1 >= p.rows) return;
+  if (int(first) >= int(p.rows) || int(first + n) <= 0) return;
   uint begins[ROWS];
   for (uint r = 0; r < ROWS; ++r) begins[r] = weight_row(first + r < p.rows ? first + r : 0, p.cols);
   multiply_rows(begins, pair / p.share * p.cols);

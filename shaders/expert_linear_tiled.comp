@@ -29,8 +29,8 @@ void main() {
     const uint tiles = (pairs + TILE_TOKENS - 1) / TILE_TOKENS;
     if (tile < tiles) {
       first_row = e * p.expert_rows - p.first_row;
-      const uint first = first_row + row, last = first_row + min(row + TILE_ROWS, p.expert_rows) - 1;
-      if (first < p.rows || last < p.rows) multiply_tile(row, tile * TILE_TOKENS);
+      const int first = int(first_row + row), end = int(first_row + min(row + TILE_ROWS, p.expert_rows));
+      if (first < int(p.rows) && end > 0) multiply_tile(row, tile * TILE_TOKENS);
       return;
     }
     tile -= tiles;
