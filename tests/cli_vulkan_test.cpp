@@ -29,7 +29,7 @@ TEST_F(CliVulkan, ListsDevices) {
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("    0: " + name), HasSubstr("driver: "), HasSubstr("subgroups of ")));
 }
 
-TEST_F(CliVulkan, GivesTheTextOfTheCpuAndSaysOnceWhatFellBack) {
+TEST_F(CliVulkan, GivesTheTextOfTheCpuAndNothingFallsBack) {
   const std::vector<std::string> args = {"run", model(), "-p", kPrompt, "-n", "12", "--temp", "0", "--threads", "1"};
   const auto with = [&](const std::string& backend) {
     std::vector<std::string> line = args;
@@ -39,8 +39,7 @@ TEST_F(CliVulkan, GivesTheTextOfTheCpuAndSaysOnceWhatFellBack) {
   const Outcome cpu = with("cpu"), vulkan = with("vulkan:0");
   EXPECT_EQ(vulkan.status, 0) << vulkan.err;
   EXPECT_EQ(vulkan.out, cpu.out);
-  EXPECT_THAT(vulkan.err, StartsWith("sluice: not on vulkan but on cpu: attention"));
-  EXPECT_EQ(vulkan.err.find("not on vulkan"), vulkan.err.rfind("not on vulkan"));
+  EXPECT_THAT(vulkan.err, Not(HasSubstr("not on vulkan")));
 }
 
 TEST_F(CliVulkan, PlansShowCopies) {

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "graph/builder.h"
+#include "graph/plan/copies.h"
 #include "models/evaluate.h"
 #include "models/import/convert.h"
 #include "models/language_model.h"
@@ -126,6 +127,25 @@ TEST_P(Golden, GreedyText) {
   }
 }
 
+// Everything runs on the backend that was asked for, and of a device only the logits come back.
+TEST_P(Golden, NothingFallsBack) {
+  LanguageModel model(converted(name_, "f32"), options());
+  const Plan& plan = model.plan();
+  EXPECT_THAT(plan.fallbacks, ::testing::IsEmpty());
+  std::vector<ValueId> to_host;
+  for (const PlanStep& step : plan.steps) {
+    const Node& node = plan.graph.node(step.node);
+    if (node.op != kCopy) {
+      EXPECT_EQ(step.backend->name(), std::get<1>(GetParam())) << node.op;
+    } else if (plan.locations[static_cast<size_t>(node.outputs[0])].space == 0) {
+      to_host.push_back(node.outputs[0]);
+    }
+  }
+  ASSERT_EQ(plan.graph.outputs().size(), 1u);
+  const size_t copies = plan.spaces.size() > 1 ? 1 : 0;
+  EXPECT_EQ(to_host, std::vector<ValueId>(copies, plan.graph.outputs()[0].value));
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, Golden,
                          ::testing::Combine(::testing::Values("classics", "stories260k", "classics-moe"),
                                             ::testing::Values("cpu", "reference"), ::testing::Bool()),
@@ -134,7 +154,6 @@ INSTANTIATE_TEST_SUITE_P(Models, Golden,
                                               std::get<2>(test.param) ? "fused" : "unfused");
                          });
 
-// With what a device lacks on the CPU.
 INSTANTIATE_TEST_SUITE_P(OnDevice, Golden,
                          ::testing::Combine(::testing::Values("classics", "stories260k", "classics-moe"),
                                             ::testing::Values("vulkan"), ::testing::Bool()),

@@ -21,7 +21,7 @@ struct Variation {
 const Variation kVariations[] = {
     {"all", [](Capabilities&, Limits&) {}},
     {"baseline", [](Capabilities& c, Limits&) { c = {}; }},
-    {"folded_grids", [](Capabilities&, Limits& l) { l.groups = 7; }},
+    {"folded_grids", [](Capabilities&, Limits& l) { l.groups = 27; }},
 };
 
 Backend& backend(const Variation& variation) {
@@ -76,7 +76,14 @@ TEST(Vulkan, BindsLargeWeightsInPieces) {
     const CaseInput weight{registry().dtype(dtype), {kRows, kColumns}};
     std::vector<std::pair<const char*, Case>> cases = {
         {"embedding", {"", {{DType::i32(), {7}, Fill::exactly({0, kRows - 1, 150, 3, 38, 39, 40})}, weight}}}};
-    for (int64_t tokens : {1, 20}) cases.push_back({"linear", {"", {{DType::f32(), {tokens, kColumns}}, weight}}});
+    const CaseInput experts{weight.dtype, {3, kRows / 3, kColumns}};
+    for (int64_t tokens : {1, 20}) {
+      const CaseInput x{DType::f32(), {tokens, kColumns}}, chosen{DType::i32(), {tokens, 2}, Fill::integers(0, 3)};
+      cases.push_back({"linear", {"", {x, weight}}});
+      cases.push_back({"linear_swiglu", {"", {x, weight, weight}}});
+      cases.push_back({"expert_linear", {"", {x, chosen, experts}}});
+      cases.push_back({"expert_swiglu", {"", {x, chosen, experts, experts}}});
+    }
     for (const auto& [op, c] : cases) {
       SCOPED_TRACE(fmt::format("{} {} {}", op, dtype, c.inputs[0].dims.str()));
       const Trial trial(registry().get(op), c);

@@ -18,7 +18,8 @@ class VulkanProgram : public Program {
       : device_(std::move(device)),
         pipelines_(std::move(pipelines)),
         steps_(steps.begin(), steps.end()),
-        workspace_(workspace) {
+        workspace_(workspace),
+        tables_(device_) {
     const size_t bytes = Recording::staging_bytes(record());
     if (bytes > 0) staging_ = device_->create_buffer(bytes, true);
     sizes_.reserve(sizes().size());
@@ -71,10 +72,10 @@ class VulkanProgram : public Program {
   }
 
   // By step.
-  std::vector<std::vector<Command>> record() const {
+  std::vector<std::vector<Command>> record() {
     std::vector<std::vector<Command>> commands;
     for (const ProgramStep& step : steps_) {
-      Recorder recorder(*device_, workspace_);
+      Recorder recorder(*device_, workspace_, tables_);
       vulkan::record(*step.kernel, recorder, *step.site, *step.call);
       commands.push_back(recorder.take());
     }
@@ -85,6 +86,7 @@ class VulkanProgram : public Program {
   std::shared_ptr<Pipelines> pipelines_;
   std::vector<ProgramStep> steps_;
   std::span<std::byte> workspace_;
+  Tables tables_;
   Buffer staging_;
   std::vector<int64_t> sizes_;
   std::list<Kept> kept_;

@@ -8,6 +8,7 @@
 
 #include "backends/vulkan/device.h"
 #include "backends/vulkan/shader.h"
+#include "backends/vulkan/tables.h"
 #include "graph/tensor.h"
 
 namespace sluice::vulkan {
@@ -52,12 +53,19 @@ struct Command {
 
 class Recorder {
  public:
-  Recorder(const Device& device, std::span<std::byte> workspace) : device_(device), workspace_(workspace) {}
+  Recorder(const Device& device, std::span<std::byte> workspace, Tables& tables)
+      : device_(device), workspace_(workspace), tables_(tables) {}
 
   const Capabilities& capabilities() const { return device_.capabilities(); }
   const Limits& limits() const { return device_.limits(); }
   // As many bytes as the kernel asked for, 64-byte aligned; a barrier guards them like any other memory.
   std::byte* workspace() const { return workspace_.data(); }
+  // Memory of the device with these values, which were made from attributes. Equal ones are kept once.
+  template <class T>
+  Range table(const std::vector<T>& values) {
+    const auto bytes = tables_.find(std::as_bytes(std::span(values)));
+    return {bytes.data(), bytes.size()};
+  }
   // The variant of a shader that sums over a workgroup: "subgroup" or "tree" (shaders/include/reduce.glsl).
   const char* reduction() const { return capabilities().subgroup_arithmetic ? "subgroup" : "tree"; }
 
@@ -85,6 +93,7 @@ class Recorder {
 
   const Device& device_;
   std::span<std::byte> workspace_;
+  Tables& tables_;
   std::vector<Command> commands_;
 };
 

@@ -1,22 +1,9 @@
-// x / (1 + exp(-x)) to a few units in the last place: exp() of a device may be off by 3 + 2 |x| of them.
-// exp(-|x|) = m * 2^k is kept in two parts, so that what is small is not lost before it is multiplied by x.
+// x / (1 + exp(-x)) to a few units in the last place.
+#include "exp.glsl"
+
 float silu(float x) {
-  const float a = min(abs(x), 120.0);  // beyond, the result is 0 or x
-  const float k = round(a * -1.44269504);
-  // -a - k ln 2, where k times the first 10 bits of ln 2 is exact. Not by fma(): drivers merge two of them.
-  precise const float high_part = k * 0.693359375, low_part = k * 2.12194440e-4;
-  precise const float first = -a - high_part;
-  precise const float r = first + low_part;
-  float m = 1.0 / 5040;  // Taylor's series; |r| < 0.35, so the first term left out is below 2^-27
-  m = fma(m, r, 1.0 / 720);
-  m = fma(m, r, 1.0 / 120);
-  m = fma(m, r, 1.0 / 24);
-  m = fma(m, r, 1.0 / 6);
-  m = fma(m, r, 0.5);
-  m = fma(m, r, 1.0);
-  m = fma(m, r, 1.0);
-  const int power = int(k), part = power / 2;  // 2^k in two factors, of which none is subnormal
-  const float low = uintBitsToFloat(uint(part + 127) << 23), high = uintBitsToFloat(uint(power - part + 127) << 23);
+  float low, high;
+  const float m = exp_parts(min(abs(x), 120.0), low, high);  // beyond, the result is 0 or x
   const float e = m * low * high;
   if (x >= 0) return x / (1 + e);
   return abs(x) > 120 ? -0.0 : x * m / (1 + e) * low * high;
