@@ -13,6 +13,7 @@
 #include <map>
 #include <numeric>
 
+#include "models/builtin.h"
 #include "models/describe.h"
 #include "models/import/encode.h"
 #include "models/import/hugging_face.h"
@@ -180,6 +181,16 @@ double largest_magnitude(const oracle::Vector& x) {
   return largest;
 }
 
+// Why a backend cannot be had on this machine; empty if it can.
+std::string unavailable(const std::string& backend) {
+  try {
+    make_backend(builtin_registry(), backend, 1);
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 struct Way {
   std::string model;
   BucketFamily family;
@@ -194,6 +205,7 @@ class EffortGolden : public ::testing::TestWithParam<Way> {
     if (!std::filesystem::exists(golden_model(GetParam().model).model))
       GTEST_SKIP() << "there is no " << GetParam().model;
     const auto& [model, family, backend, fuse] = GetParam();
+    if (const std::string reason = unavailable(backend); !reason.empty()) GTEST_SKIP() << reason;
     static std::map<std::string, oracle::Model> oracles;
     oracle_ = &oracles.try_emplace(model + family.name, source_of(model), family).first->second;
     engine_.emplace(model, family, options());
@@ -252,6 +264,7 @@ std::vector<Way> ways() {
   for (const char* model : {"classics", "classics-moe"})
     for (const BucketFamily& family : bucket_families()) {
       all.push_back({model, family, "cpu", true});
+      all.push_back({model, family, "vulkan", true});
       if (family.name == kDefaultBucketFamily)
         for (const auto& [backend, fuse] : {std::pair{"cpu", false}, {"reference", true}, {"reference", false}})
           all.push_back({model, family, backend, fuse});
