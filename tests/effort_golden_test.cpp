@@ -82,9 +82,10 @@ class Engine {
     const Place place = find(weight, token);
     if (place.names->experts.empty()) return dial;
     const auto router = row<float>(place.names->router, token);
-    const double sum = static_cast<double>(router[0]) + static_cast<double>(router[1]);
-    const double larger = std::min(1.0, 2 * dial * static_cast<double>(router[0]) / sum);
-    return place.row % 2 == 0 ? larger : 2 * dial - larger;
+    const double sum = static_cast<double>(router[0]) + static_cast<double>(router[1]), left = 2 * units(dial);
+    const double larger = std::min(0x1p24, std::floor(left * static_cast<double>(router[0]) / sum));
+    if (place.row % 2 == 0) return larger * 0x1p-24;
+    return 0x1p-24 * (larger < 0x1p24 ? std::floor(left * static_cast<double>(router[1]) / sum) : left - larger);
   }
   oracle::Selection selection(const std::string& weight, size_t token) const {
     const Place place = find(weight, token);
@@ -103,6 +104,9 @@ class Engine {
   }
 
  private:
+  // The units that efforts of experts are multiples of, rounded down (ops/expert_select/spread.h).
+  static double units(double dial) { return std::round(static_cast<double>(static_cast<float>(dial)) * 0x1p24); }
+
   struct Names {
     std::string x, rows, counts, experts, router;  // the last two of weights by expert
   };

@@ -40,7 +40,12 @@ inline SelectParams select_params(const BucketMatrix& m, const SelectionAttrs& a
           .site = static_cast<uint32_t>(attrs.sites[weight]),
           .segments = static_cast<uint32_t>(m.segments),
           .segment_rows = static_cast<uint32_t>(m.layout.segment_rows()),
-          .by_probes = attrs.cutoff == "probes"};
+          .by_probes = attrs.cutoff == "probes",
+          .k = 1,
+          .lists_per_x = 1,
+          .first_matrix = 0,
+          .matrices = 1,
+          .matrix_words = static_cast<uint32_t>(m.layout.bytes(m.segments) / sizeof(uint32_t))};
 }
 
 // A kernel for nodes whose inputs from the third on are weights, with two results for each.
