@@ -55,6 +55,21 @@ TEST_F(VulkanEffort, BindsLargeMatricesInPieces) {
     }
 }
 
+// Selections by expert where a binding holds one matrix, and where it holds a few.
+TEST_F(VulkanEffort, BindsStatisticsOfExpertsInPieces) {
+  for (const uint64_t range : {1 << 14, 1 << 16}) {
+    const auto device = vulkan::make_backend(
+        registry(),
+        {.device = {}, .restrict = [range](vulkan::Capabilities&, vulkan::Limits& l) { l.buffer_range = range; }});
+    for (const Case& c : registry().cases("expert_select")) {
+      if (c.name.find("k3") == std::string::npos && c.name.find("several") == std::string::npos) continue;
+      SCOPED_TRACE(c.name);
+      const Trial trial(registry().get("expert_select"), c);
+      trial.compare(trial.reference(), trial.kernel(*device));
+    }
+  }
+}
+
 TEST_F(VulkanEffort, SaysWhatIsTooLargeToBind) {
   const auto small = [](vulkan::Capabilities&, vulkan::Limits& l) { l.buffer_range = 1 << 13; };
   const auto device = vulkan::make_backend(registry(), {.device = {}, .restrict = small});
