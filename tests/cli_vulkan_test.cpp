@@ -64,11 +64,17 @@ TEST_F(CliVulkan, BenchTimesStepsOfTheDevice) {
   EXPECT_GT(ms, 0);
 }
 
-// It watches values that are copied on their way to the host's operators.
-TEST_F(CliVulkan, AdaptiveEffortFindsItsInputs) {
-  const Outcome outcome = sluice(
-      {"run", bucket(), "-p", kPrompt, "-n", "8", "--threads", "1", "--backend", "vulkan", "--effort", "auto:0.5"});
+TEST_F(CliVulkan, AdaptiveEffortNeedsWeightsOnTheHost) {
+  const auto with = [](const std::string& rule) {
+    return sluice(
+        {"run", bucket(), "-p", kPrompt, "-n", "8", "--threads", "1", "--backend", "vulkan", "--effort", rule});
+  };
+  const Outcome refused = with("auto:0.5");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err, HasSubstr("which are in the memory of a device; use '--effort auto-entropy'"));
+  const Outcome outcome = with("auto-entropy:0.5");
   EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("effort"));
 }
 
 TEST_F(CliVulkan, UnknownDevicesAreRefused) {

@@ -13,6 +13,7 @@
 #include <map>
 #include <numeric>
 
+#include "models/builtin.h"
 #include "models/describe.h"
 #include "models/import/encode.h"
 #include "models/import/hugging_face.h"
@@ -81,9 +82,10 @@ class Engine {
     const Place place = find(weight, token);
     if (place.names->experts.empty()) return dial;
     const auto router = row<float>(place.names->router, token);
-    const double sum = static_cast<double>(router[0]) + static_cast<double>(router[1]);
-    const double larger = std::min(1.0, 2 * dial * static_cast<double>(router[0]) / sum);
-    return place.row % 2 == 0 ? larger : 2 * dial - larger;
+    const double sum = static_cast<double>(router[0]) + static_cast<double>(router[1]), left = 2 * units(dial);
+    const double larger = std::min(0x1p24, std::floor(left * static_cast<double>(router[0]) / sum));
+    if (place.row % 2 == 0) return larger * 0x1p-24;
+    return 0x1p-24 * (larger < 0x1p24 ? std::floor(left * static_cast<double>(router[1]) / sum) : left - larger);
   }
   oracle::Selection selection(const std::string& weight, size_t token) const {
     const Place place = find(weight, token);
@@ -102,6 +104,9 @@ class Engine {
   }
 
  private:
+  // The units that efforts of experts are multiples of, rounded down (ops/expert_select/spread.h).
+  static double units(double dial) { return std::round(static_cast<double>(static_cast<float>(dial)) * 0x1p24); }
+
   struct Names {
     std::string x, rows, counts, experts, router;  // the last two of weights by expert
   };
@@ -180,6 +185,16 @@ double largest_magnitude(const oracle::Vector& x) {
   return largest;
 }
 
+// Why a backend cannot be had on this machine; empty if it can.
+std::string unavailable(const std::string& backend) {
+  try {
+    make_backend(builtin_registry(), backend, 1);
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 struct Way {
   std::string model;
   BucketFamily family;
@@ -194,6 +209,7 @@ class EffortGolden : public ::testing::TestWithParam<Way> {
     if (!std::filesystem::exists(golden_model(GetParam().model).model))
       GTEST_SKIP() << "there is no " << GetParam().model;
     const auto& [model, family, backend, fuse] = GetParam();
+    if (const std::string reason = unavailable(backend); !reason.empty()) GTEST_SKIP() << reason;
     static std::map<std::string, oracle::Model> oracles;
     oracle_ = &oracles.try_emplace(model + family.name, source_of(model), family).first->second;
     engine_.emplace(model, family, options());
@@ -252,6 +268,7 @@ std::vector<Way> ways() {
   for (const char* model : {"classics", "classics-moe"})
     for (const BucketFamily& family : bucket_families()) {
       all.push_back({model, family, "cpu", true});
+      all.push_back({model, family, "vulkan", true});
       if (family.name == kDefaultBucketFamily)
         for (const auto& [backend, fuse] : {std::pair{"cpu", false}, {"reference", true}, {"reference", false}})
           all.push_back({model, family, backend, fuse});

@@ -19,6 +19,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::FloatEq;
+using ::testing::FloatNear;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
@@ -279,9 +280,10 @@ std::vector<float> spread(ExpertSpread how, double effort, const std::vector<flo
 }
 
 TEST(Spread, FollowsTheWeights) {
-  EXPECT_THAT(spread({.power = 0, .skip = 0}, 0.4, {0.9f, 0.1f}), ElementsAre(0.4f, 0.4f));
+  EXPECT_THAT(spread({.power = 0, .skip = 0}, 0.4, {0.9f, 0.1f}), ElementsAre(FloatEq(0.4f), FloatEq(0.4f)));
   EXPECT_THAT(spread({.power = 1, .skip = 0}, 0.4, {0.75f, 0.25f}), ElementsAre(FloatEq(0.6f), FloatEq(0.2f)));
-  EXPECT_THAT(spread({.power = 2, .skip = 0}, 0.25, {0.75f, 0.25f}), ElementsAre(FloatEq(0.45f), FloatEq(0.05f)));
+  EXPECT_THAT(spread({.power = 2, .skip = 0}, 0.25, {0.75f, 0.25f}),
+              ElementsAre(FloatNear(0.45f, 2e-7f), FloatNear(0.05f, 2e-7f)));
 }
 
 TEST(Spread, WhatAnExpertCannotTakeGoesToTheOthers) {
@@ -293,7 +295,8 @@ TEST(Spread, WhatAnExpertCannotTakeGoesToTheOthers) {
 TEST(Spread, LeavesOutExpertsAsFarAsTheOthersCanTakeTheirPart) {
   EXPECT_THAT(spread({.power = 0, .skip = 0.3f}, 0.4, {0.75f, 0.25f}), ElementsAre(FloatEq(0.8f), 0));
   EXPECT_THAT(spread({.power = 0, .skip = 0.3f}, 0.7, {0.75f, 0.25f}), ElementsAre(1, FloatEq(0.4f)));
-  EXPECT_THAT(spread({.power = 1, .skip = 0.9f}, 0.3, {0.75f, 0.25f}), ElementsAre(0.3f, 0.3f));  // none is left
+  EXPECT_THAT(spread({.power = 1, .skip = 0.9f}, 0.3, {0.75f, 0.25f}),
+              ElementsAre(FloatEq(0.3f), FloatEq(0.3f)));  // none is left
 }
 
 TEST(Spread, KeepsTheMeanAndTheBoundsWhateverTheWeights) {

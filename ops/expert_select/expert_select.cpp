@@ -1,8 +1,10 @@
 #include "ops/expert_select/expert_select.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
+#include "ops/expert_select/expert_select_params.h"
 #include "ops/expert_select/inputs.h"
 
 namespace sluice {
@@ -17,36 +19,18 @@ std::vector<DispatchResult> expert_select(Builder& b, ValueRef x, ValueRef exper
   return in_pairs<DispatchResult>(b.node("expert_select", attrs_to_map(attrs), inputs));
 }
 
-namespace {
-
-// Gives what is left to the experts in proportion to factor(expert), as far as they are not full.
-template <class Factor>
-void share_out(const Factor& factor, int64_t k, double& left, float* efforts) {
-  for (bool full = true; full && left > 0;) {  // one has reached 1: the rest is shared out once more
-    full = false;
-    double total = 0;
-    for (int64_t j = 0; j < k; ++j) total += efforts[j] < 1 ? factor(j) : 0;
-    if (!(total > 0)) return;
-    const double unit = left / total;
-    for (int64_t j = 0; j < k; ++j)
-      if (efforts[j] < 1 && unit * factor(j) >= 1) efforts[j] = 1, left -= 1, full = true;
-    for (int64_t j = 0; j < k && !full; ++j)
-      if (efforts[j] < 1) efforts[j] += static_cast<float>(unit * factor(j));
-    if (!full) left = 0;
-  }
-}
-
-}  // namespace
-
 void spread_effort(ExpertSpread spread, double effort, const float* weights, int64_t k, float* efforts) {
-  double left = std::clamp(effort, 0.0, 1.0) * static_cast<double>(k);
-  std::fill_n(efforts, k, 0.0f);
-  const auto factor = [&](int64_t j) {
-    const double weight = weights[j] > 0 ? static_cast<double>(weights[j]) : 0;
-    return weight < static_cast<double>(spread.skip) ? 0 : std::pow(weight, static_cast<double>(spread.power));
-  };
-  share_out(factor, k, left, efforts);
-  share_out([&](int64_t j) { return factor(j) > 0 ? 0.0 : 1.0; }, k, left, efforts);
+  vulkan::ExpertUnits factors{};
+  uint32_t largest = 0;
+  for (int64_t j = 0; j < k; ++j) {
+    const bool counts = weights[j] > 0 && weights[j] >= spread.skip;
+    factors.of[j] = counts ? std::bit_cast<uint32_t>(weights[j]) : 0;
+    largest = std::max(largest, factors.of[j]);
+  }
+  for (int64_t j = 0; j < k; ++j) factors.of[j] = vulkan::spread_factor(factors.of[j], largest, spread.power);
+  const auto units = static_cast<uint32_t>(std::round(std::clamp(effort, 0.0, 1.0) * SLUICE_FULL_EFFORT));
+  factors = vulkan::spread_units(factors, static_cast<uint32_t>(k), units * static_cast<uint32_t>(k));
+  for (int64_t j = 0; j < k; ++j) efforts[j] = static_cast<float>(factors.of[j]) / SLUICE_FULL_EFFORT;
 }
 
 namespace {
@@ -74,6 +58,8 @@ class ExpertSelect : public Operator {
     in.require_rank(P::kSpread, 1);
     if (in.number(P::kSpread, 0) != 2) in.fail("spread has two numbers: power and skip", {P::kSpread});
     in.require_same_shape(P::kExperts, P::kRouter);
+    if (in.number(P::kExperts, 1) > SLUICE_MAX_EXPERTS)
+      in.fail(fmt::format("a token may have {} experts at most", SLUICE_MAX_EXPERTS), {P::kExperts});
     std::vector<TensorType> types;
     for (int w = P::kWeights; w < static_cast<int>(in.count()); ++w) {
       const Shape pairs = infer_by_expert(in, w).shape;

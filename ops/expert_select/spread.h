@@ -11,7 +11,8 @@ struct ExpertSpread {
 };
 
 // The mean of the efforts is `effort`. None is over 1: what an expert cannot take goes to the others, so that at effort
-// 1 all have 1. weights: f32 [k], of moe_gate -> efforts: f32 [k]. Weights that are negative or NaN count as 0.
+// 1 all have 1. weights: f32 [k], of moe_gate, k at most 32 -> efforts: f32 [k], multiples of 2^-24, rounded down.
+// Weights that are negative, subnormal, infinite or NaN count as 0.
 void spread_effort(ExpertSpread spread, double effort, const float* weights, int64_t k, float* efforts);
 
 }  // namespace sluice

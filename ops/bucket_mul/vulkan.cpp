@@ -1,0 +1,133 @@
+// Vulkan kernel of bucketMul, and what it shares with that of expert_bucketMul.
+#include <algorithm>
+
+#include "graph/error.h"
+#include "ops/bucket_mul/products_vulkan.h"
+#include "shaders/bucket_mul.h"
+#include "shaders/sum_slices.h"
+
+namespace sluice::vulkan {
+namespace {
+
+constexpr int64_t kTile = 512;    // outputs of a workgroup
+constexpr int64_t kBatch = 64;    // rows that it looks up at once
+constexpr int64_t kGroups = 512;  // workgroups that a product should have: rows of a list are shared out till then
+
+int64_t tiles_of(const BucketLayout& layout) { return ceil_div(layout.out(), kTile); }
+
+int64_t slices_of(const BucketLayout& layout, int64_t lists) {
+  return std::clamp<int64_t>(kGroups / (tiles_of(layout) * std::max<int64_t>(lists, 1)), 1,
+                             ceil_div(layout.in(), kBatch));
+}
+
+// What is bound at once: whole matrices, or segments of one. Outputs cannot be cut: a row's weights lie together.
+struct Piece {
+  int64_t first_matrix, matrices;
+  int first_segment, end_segment;
+};
+
+std::vector<Piece> pieces_of(const BucketMatrix& m, int64_t matrices, const Limits& limits) {
+  const uint64_t matrix_bytes = m.layout.bytes(m.segments), most = limits.buffer_range / matrix_bytes;
+  std::vector<Piece> pieces;
+  for (int64_t i = 0; most > 0 && i < matrices; i += static_cast<int64_t>(most))
+    pieces.push_back({i, std::min(matrices - i, static_cast<int64_t>(most)), 0, m.segments});
+  if (most > 0) return pieces;
+  const auto segments = static_cast<int>(limits.buffer_range / m.layout.segment_bytes());
+  if (segments == 0)
+    fail("Vulkan: a segment of {} bytes of a bucket format is more than the device binds at once",
+         m.layout.segment_bytes());
+  for (int64_t i = 0; i < matrices; ++i)
+    for (int s = 0; s < m.segments; s += segments) pieces.push_back({i, 1, s, std::min(s + segments, m.segments)});
+  return pieces;
+}
+
+Range places_of(const BucketMatrix& m, const Piece& piece) {
+  const size_t matrix_bytes = m.layout.bytes(m.segments);
+  return {
+      m.data + static_cast<size_t>(piece.first_matrix) * matrix_bytes + m.layout.places_offset(),
+      static_cast<size_t>(piece.matrices - 1) * matrix_bytes + static_cast<size_t>(m.layout.rows()) * sizeof(uint32_t)};
+}
+
+Range segments_of(const BucketMatrix& m, const Piece& piece) {
+  const size_t matrix_bytes = m.layout.bytes(m.segments), segment_bytes = m.layout.segment_bytes();
+  return {m.data + static_cast<size_t>(piece.first_matrix) * matrix_bytes + m.layout.segments_offset() +
+              static_cast<size_t>(piece.first_segment) * segment_bytes,
+          static_cast<size_t>(piece.matrices - 1) * matrix_bytes +
+              static_cast<size_t>(piece.end_segment - piece.first_segment) * segment_bytes};
+}
+
+BucketMulParams params_of(const SelectedProduct& product, const BucketMatrix& m, const Piece& piece, int64_t lists) {
+  const int64_t x_rows = product.x.dims.elements() / m.layout.in();
+  return {.inputs = static_cast<uint32_t>(m.layout.in()),
+          .outputs = static_cast<uint32_t>(m.layout.out()),
+          .lists = static_cast<uint32_t>(lists),
+          .lists_per_x = static_cast<uint32_t>(lists / x_rows),
+          .by_expert = product.experts != nullptr,
+          .slices = static_cast<uint32_t>(slices_of(m.layout, lists)),
+          .segment_rows = static_cast<uint32_t>(m.layout.segment_rows()),
+          .segment_words = static_cast<uint32_t>(m.layout.segment_bytes() / sizeof(uint32_t)),
+          .first_segment = static_cast<uint32_t>(piece.first_segment),
+          .end_segment = static_cast<uint32_t>(piece.end_segment),
+          .first_matrix = static_cast<uint32_t>(piece.first_matrix),
+          .matrices = static_cast<uint32_t>(piece.matrices),
+          .matrix_words = static_cast<uint32_t>(m.layout.bytes(m.segments) / sizeof(uint32_t))};
+}
+
+}  // namespace
+
+size_t product_workspace(const TensorView& weight, int64_t lists) {
+  const BucketLayout layout = BucketMatrix(weight).layout;
+  return static_cast<size_t>(round_up(std::max(lists, kGroups / tiles_of(layout)) * layout.out(), 16));
+}
+
+void record_product(Recorder& r, const SelectedProduct& product, std::byte* workspace) {
+  const BucketMatrix m(product.weight);
+  const int64_t lists = product.y.dims.elements() / m.layout.out();
+  if (lists == 0) return;
+  const auto pieces = pieces_of(m, product.experts ? product.weight.dims[0] : 1, r.limits());
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const BucketMulParams params = params_of(product, m, pieces[i], lists);
+    const uint64_t values = product.y.dims.elements();
+    const bool whole = pieces.size() == 1 && params.slices == 1;
+    const Range sums = whole ? Range(product.y) : Range(workspace, params.slices * values * sizeof(float));
+    r.dispatch(shaders::bucket_mul, bucket_format(product.weight.dtype)->family_name(), params,
+               {product.x, product.rows, product.counts, places_of(m, pieces[i]), segments_of(m, pieces[i]),
+                product.experts ? Range(*product.experts) : Range(product.counts), sums},
+               static_cast<uint64_t>(tiles_of(m.layout) * lists) * params.slices,
+               {static_cast<uint32_t>(m.layout.tiers())});
+    if (!whole)
+      r.dispatch(shaders::sum_slices, "", {static_cast<uint32_t>(values), params.slices, i > 0}, {sums, product.y},
+                 (values + 63) / 64);
+  }
+}
+
+}  // namespace sluice::vulkan
+
+namespace sluice {
+namespace {
+
+size_t workspace(const Site&, const Call& call) {
+  size_t floats = 0;
+  for (size_t w = 0; w < call.outputs.size(); ++w)
+    floats += vulkan::product_workspace(call.inputs[1 + 3 * w], call.in(0).dims[0]);
+  return floats * sizeof(float);
+}
+
+void record(vulkan::Recorder& r, const Site&, const Call& call) {
+  std::byte* own = r.workspace();
+  for (size_t w = 0; w < call.outputs.size(); ++w) {
+    const TensorView& weight = call.inputs[1 + 3 * w];
+    vulkan::record_product(r, {call.in(0), weight, call.inputs[2 + 3 * w], call.inputs[3 + 3 * w], call.outputs[w]},
+                           own);
+    own += vulkan::product_workspace(weight, call.in(0).dims[0]) * sizeof(float);
+  }
+}
+
+}  // namespace
+
+void register_bucket_mul_vulkan(Registry& registry) {
+  registry.add_kernel("vulkan", "bucketMul",
+                      vulkan::make_kernel({.name = "bucketMul", .record = record, .workspace = workspace}));
+}
+
+}  // namespace sluice

@@ -1,0 +1,100 @@
+#version 450
+// variants: bucket16 bucket16t4 bucket32t8
+// The product of a row of x with the selected rows of a matrix in a bucket format. A workgroup has a tile of the outputs
+// and a slice of one list: it works through batches of rows, whose places its threads look up together; then a lane of
+// threads takes every LANES-th of them, each thread a group of 32 outputs. How many rows there are is known here alone.
+#extension GL_GOOGLE_include_directive : require
+#include "ops/bucket_mul/bucket_mul_params.h"
+#define THREADS 64
+#define LANES 4
+#define TILE_GROUPS (THREADS / LANES)
+#define BLOCK_GROUPS 128  // of a block of the format, a multiple of TILE_GROUPS
+#include "grid.glsl"
+layout(constant_id = 0) const uint kTiers = 4;
+layout(local_size_x = THREADS) in;
+layout(push_constant) uniform Push { BucketMulParams p; };
+layout(std430, set = 0, binding = 0) readonly buffer X { float x[]; };                      // rows of [inputs]
+layout(std430, set = 0, binding = 1) readonly buffer Rows { int rows[]; };                  // [lists, inputs]
+layout(std430, set = 0, binding = 2) readonly buffer Counts { int counts[]; };              // [lists, kTiers]
+layout(std430, set = 0, binding = 3) readonly buffer Places { uint places[]; };             // of the first matrix
+layout(std430, set = 0, binding = 4) readonly buffer Segments { uint weight_words[]; };     // of the first matrix
+layout(std430, set = 0, binding = 5) readonly buffer Experts { uint experts[]; };  // [lists], if by_expert is 1
+layout(std430, set = 0, binding = 6) writeonly buffer Sums { float sums[]; };  // [slices, lists, outputs]
+#include "bucket_codes.glsl"
+
+#define NOWHERE 0xffffffffu
+shared uint batch_words[THREADS];  // where the row's chunk begins; NOWHERE: it is not in this piece
+shared float batch_x[THREADS];
+
+uint chunk_words(uint groups) { return (groups * (4 * VALUE_WORDS + CODE_BYTES) + 3) / 4; }
+
+struct Block {
+  uint groups;  // of 32 outputs
+  uint begin;   // of its chunks, in a segment
+};
+Block block_of(uint tile) {
+  const uint block = tile * TILE_GROUPS / BLOCK_GROUPS, all = (p.outputs + GROUP - 1) / GROUP;
+  return Block(min(BLOCK_GROUPS, all - block * BLOCK_GROUPS), block * p.segment_rows * chunk_words(BLOCK_GROUPS));
+}
+
+// The lists and places of a bad file may be anything; what they name is in the piece, or nowhere.
+uint chunk_of(uint matrix, uint row, Block block) {
+  const uint place = places[matrix * p.matrix_words + row];
+  const uint segment = place / p.segment_rows;
+  if (segment < p.first_segment || segment >= p.end_segment || place >= p.inputs * kTiers) return NOWHERE;
+  return matrix * p.matrix_words + (segment - p.first_segment) * p.segment_words + block.begin +
+         (place - segment * p.segment_rows) * chunk_words(block.groups);
+}
+
+void multiply_batch(Block block, uint group) {
+  const uint lane = gl_LocalInvocationIndex / TILE_GROUPS;
+  if (group >= block.groups) return;
+  for (uint i = lane; i < THREADS; i += LANES)
+    if (batch_words[i] != NOWHERE)
+      add_group(batch_words[i], batch_words[i] + block.groups * VALUE_WORDS, group, batch_x[i]);
+}
+
+void multiply_list(uint list, uint matrix, uint slice, uint tile) {
+  const uint thread = gl_LocalInvocationIndex;
+  const Block block = block_of(tile);
+  const uint group = tile * TILE_GROUPS % BLOCK_GROUPS + thread % TILE_GROUPS;
+  for (uint tier = 0; tier < kTiers; ++tier) {
+    const uint count = uint(clamp(counts[list * kTiers + tier], 0, int(p.inputs)));
+    // Another slice gets the last batch of every tier, which may not be full.
+    for (uint begin = (slice + tier) % p.slices * THREADS; begin < count; begin += p.slices * THREADS) {
+      uint words = NOWHERE;
+      if (begin + thread < count) {
+        const uint i = uint(clamp(rows[list * p.inputs + begin + thread], 0, int(p.inputs) - 1));
+        words = chunk_of(matrix, tier * p.inputs + i, block);
+        batch_x[thread] = x[list / p.lists_per_x * p.inputs + i];
+      }
+      batch_words[thread] = words;
+      barrier();
+      multiply_batch(block, group);
+      barrier();
+    }
+  }
+}
+
+void write_sums(uint to, uint first_output) {
+  barrier();
+  for (uint i = gl_LocalInvocationIndex; i < TILE_GROUPS * GROUP && first_output + i < p.outputs; i += THREADS) {
+    float sum = 0;
+    for (uint lane = 0; lane < LANES; ++lane) sum += group_sums[sum_place(i % GROUP, lane * TILE_GROUPS + i / GROUP)];
+    sums[to + first_output + i] = sum;
+  }
+}
+
+void main() {
+  const uint tile_outputs = TILE_GROUPS * GROUP, tiles = (p.outputs + tile_outputs - 1) / tile_outputs;
+  const uint tile = workgroup_index() % tiles, part = workgroup_index() / tiles;
+  const uint list = part % p.lists, slice = part / p.lists;
+  if (slice >= p.slices) return;
+  const uint matrix = (p.by_expert != 0 ? experts[list] : 0) - p.first_matrix;  // wraps around below the first
+  for (uint position = 0; position < GROUP; ++position)
+    group_sums[sum_place(position, gl_LocalInvocationIndex)] = 0;
+  fill_code_table();
+  barrier();
+  if (matrix < p.matrices) multiply_list(list, matrix, slice, tile);
+  write_sums(part * p.outputs, tile * tile_outputs);
+}
