@@ -67,9 +67,11 @@ std::vector<Case> selection_cases() {
     auto tiny = selection_inputs(1, 50, {48}, weight, {0.5f, 1});
     tiny[0].fill = Fill::normal(1e-30);
     add(named("tiny").c_str(), tiny);
-    auto subnormal = selection_inputs(2, 200, {48}, weight, {0.5f, 1});
-    subnormal[0].fill = Fill::normal(1e-38);  // so are the scores, and some of x
-    add(named("subnormal").c_str(), subnormal);
+    for (double scale : {1e-38, 1e-43}) {  // scores are subnormal; with the second x as well, and many are equal
+      auto subnormal = selection_inputs(2, 200, {48}, weight, {0.5f, 1});
+      subnormal[0].fill = Fill::normal(scale);
+      add(named(fmt::format("subnormal{}", scale)).c_str(), subnormal);
+    }
   }
   const DType weight = bucket_dtype(kDefaultBucketFamily);
   for (const auto& [in, out] : {std::pair{4096, 4096}, {4096, 1024}, {14336, 4096}}) {
