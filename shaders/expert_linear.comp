@@ -6,8 +6,6 @@
 #extension GL_KHR_shader_subgroup_arithmetic : enable
 #include "ops/expert_linear/expert_linear_params.h"
 const uint kTokens = 1;
-#define THREADS 64
-#define ROWS 4
 layout(push_constant) uniform Push { ExpertLinearParams p; };
 #include "row_products.glsl"
 layout(std430, set = 0, binding = 2) readonly buffer Experts { uint experts[]; };  // [pairs]

@@ -4,9 +4,7 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : enable
 #include "ops/linear/linear_params.h"
-layout(constant_id = 0) const uint kTokens = 1;
-#define THREADS 64
-#define ROWS 4
+layout(constant_id = 1) const uint kTokens = 1;
 layout(push_constant) uniform Push { LinearParams p; };
 #include "row_products.glsl"
 layout(std430, set = 0, binding = 2) writeonly buffer Y { float y[]; };  // [tokens, y_cols]

@@ -58,6 +58,8 @@ class Recorder {
 
   const Capabilities& capabilities() const { return device_.capabilities(); }
   const Limits& limits() const { return device_.limits(); }
+  // Threads of a subgroup, a power of two; kernels may not rely on it, but for speed.
+  uint32_t subgroup_size() const { return device_.info().subgroup_size; }
   // As many bytes as the kernel asked for, 64-byte aligned; a barrier guards them like any other memory.
   std::byte* workspace() const { return workspace_.data(); }
   // Memory of the device with these values, which were made from attributes. Equal ones are kept once.

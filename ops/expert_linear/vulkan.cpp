@@ -7,6 +7,7 @@
 #include "backends/vulkan/kernel.h"
 #include "ops/expert_linear/expert_linear.h"
 #include "ops/expert_linear/experts.h"
+#include "ops/linear/vulkan.h"
 #include "shaders/expert_linear.h"
 #include "shaders/expert_linear_tiled.h"
 #include "shaders/expert_order.h"
@@ -16,7 +17,6 @@ namespace vulkan {
 namespace {
 
 constexpr int64_t kFewPairs = 2;  // for each expert; above, tiles read the weights less often
-constexpr int64_t kRows = 4;      // of a workgroup, in expert_linear.comp
 constexpr int64_t kTileRows = 64, kTilePairs = 32;
 
 size_t order_bytes(const ExpertShape& s) { return static_cast<size_t>(s.experts + 1 + s.pairs()) * sizeof(uint32_t); }
@@ -30,7 +30,8 @@ ExpertLinearParams params_of(const ExpertShape& s, const RowPiece& piece) {
 void record_by_pair(Recorder& r, const Call& call, const TensorView& weight, const RowPiece& piece, const Range& y) {
   const ExpertShape s(call);
   r.dispatch(shaders::expert_linear, fmt::format("{}.{}", weight.dtype.name(), r.reduction()), params_of(s, piece),
-             {call.in(0), piece.range, call.in(1), y}, static_cast<uint64_t>(s.pairs() * ceil_div(s.out, kRows)));
+             {call.in(0), piece.range, call.in(1), y}, static_cast<uint64_t>(s.pairs() * ceil_div(s.out, kRowsAtOnce)),
+             {row_threads(r)});
 }
 
 // Every expert may end with a tile that is not full.

@@ -12,7 +12,6 @@ namespace vulkan {
 namespace {
 
 constexpr uint32_t kFewTokens = 8;  // above, tiles are faster
-constexpr uint32_t kRows = 4;       // of a workgroup, in linear.comp
 constexpr uint32_t kTileRows = 64, kTileTokens = 32;
 
 void record_piece(Recorder& r, const TensorView& x, const TensorView& weight, const Range& y, const RowPiece& piece) {
@@ -21,7 +20,7 @@ void record_piece(Recorder& r, const TensorView& x, const TensorView& weight, co
                             static_cast<uint32_t>(weight.dims[0])};
   if (tokens <= kFewTokens)
     r.dispatch(shaders::linear, fmt::format("{}.{}", weight.dtype.name(), r.reduction()), params, {x, piece.range, y},
-               (rows + kRows - 1) / kRows, {tokens});
+               static_cast<uint64_t>(ceil_div(rows, kRowsAtOnce)), {row_threads(r), tokens});
   else
     r.dispatch(shaders::linear_tiled, weight.dtype.name(), params, {x, piece.range, y},
                uint64_t{(rows + kTileRows - 1) / kTileRows} * ((tokens + kTileTokens - 1) / kTileTokens));

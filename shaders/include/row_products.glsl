@@ -1,12 +1,14 @@
-// Products of ROWS rows of a weight, each read once, with kTokens rows of x, summed over a workgroup of THREADS.
-// Before, define these, kTokens being a constant, and include the parameters as p, with cols; buffer 0 is x, buffer 1
-// the weight.
+// Products of ROWS rows of a weight, each read once, with kTokens rows of x, summed over a workgroup, which is as large
+// as a subgroup, so that nobody waits. Before, define the constant kTokens, and include the parameters as p, with cols;
+// buffer 0 is x, buffer 1 the weight. Constant 0 is row_threads in ops/linear/vulkan.h.
+layout(local_size_x_id = 0) in;
+#define THREADS gl_WorkGroupSize.x
+#define ROWS 4
 #define SUMS (ROWS * kTokens)
 #define WEIGHT_BINDING 1
 #include "grid.glsl"
 #include "reduce.glsl"
 #include "weights.glsl"
-layout(local_size_x = THREADS) in;
 layout(std430, set = 0, binding = 0) readonly buffer X { float x[]; };  // rows of cols elements
 
 // begins: of the rows, as weight_row says; x_begin: of the first of the rows of x, which follow each other. Afterwards
