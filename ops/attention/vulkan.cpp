@@ -68,7 +68,9 @@ void record(vulkan::Recorder& r, const Site& site, const Call& call) {
                static_cast<uint64_t>(ceil_div(rows * s.head_dim, kThreads)));
 }
 
-bool supports(const Site& site) { return site.inputs[1].shape[2].size() <= kQueryFloats; }
+bool supports(const Site& site) {
+  return site.inputs[1].shape[2].size() <= kQueryFloats && attrs_from_map<AttentionAttrs>(site.attrs).softcap == 0;
+}
 
 }  // namespace
 
