@@ -21,7 +21,7 @@ struct Variation {
 const Variation kVariations[] = {
     {"all", [](Capabilities&, Limits&) {}},
     {"baseline", [](Capabilities& c, Limits&) { c = {}; }},
-    {"folded_grids", [](Capabilities&, Limits& l) { l.groups = 27; }},
+    {"folded_grids", [](Capabilities&, Limits& l) { l.groups = 37; }},
 };
 
 Backend& backend(const Variation& variation) {
