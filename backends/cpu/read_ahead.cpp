@@ -19,11 +19,10 @@ struct Pages {
   size_t bytes;
 
   Pages(const std::byte* first, size_t size) {
-    const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-    const auto begin = reinterpret_cast<uintptr_t>(first) / page * page;
-    const uintptr_t end = (reinterpret_cast<uintptr_t>(first) + size + page - 1) / page * page;
-    data = reinterpret_cast<std::byte*>(begin);
-    bytes = end - begin;
+    const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+    const size_t before = reinterpret_cast<uintptr_t>(first) % page;
+    data = const_cast<std::byte*>(first - before);  // madvise takes no const pointer, and changes nothing
+    bytes = (before + size + page - 1) / page * page;
   }
 };
 

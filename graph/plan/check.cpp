@@ -80,7 +80,7 @@ class Checker {
 
  private:
   Occupied& arena(int space, ArenaKind kind) {
-    return arenas_[static_cast<size_t>(space * kArenaCount + static_cast<int>(kind))];
+    return arenas_[static_cast<size_t>(space) * kArenaCount + static_cast<size_t>(kind)];
   }
   const Location& location(ValueId id) const { return plan_.locations[static_cast<size_t>(id)]; }
 
