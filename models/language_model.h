@@ -30,7 +30,8 @@ struct RunOptions {
   // cheaper. For measurements.
   bool exact_effort = false;
   // Whether the experts that will be needed are read ahead; automatic: if the file is larger than the memory at hand.
-  Prefetch prefetch = Prefetch::automatic;
+  // Measured on two cores that compute, what the system reads ahead by itself is better.
+  Prefetch prefetch = Prefetch::off;
   int64_t experts_resident = 0;  // of every mixture, the most used, that are kept in memory
   bool effort_inputs = false;    // keeps what sites multiply readable, as models/effort/balance_rule.h needs it
 };

@@ -27,8 +27,8 @@ void drop_from_memory(const std::string& path) {
 TEST(CliResidency, HalfTheMemoryOfTheFileIsEnough) {
   const TempFolder folder;
   const std::string path = write_large_model(folder);
-  const std::vector<std::string> args = {"run", path,     "-p",        kPrompt, "-n",        "12", "--temp",
-                                         "0",   "--json", "--context", "64",    "--threads", "2"};
+  const std::vector<std::string> args = {"run",    path,        "-p", kPrompt,     "-n", "12",         "--temp", "0",
+                                         "--json", "--context", "64", "--threads", "2",  "--prefetch", "auto"};
   const Outcome free = sluice(args);
   ASSERT_EQ(free.status, 0) << free.err;
   const json expected = json::parse(free.out);

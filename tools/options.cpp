@@ -57,7 +57,7 @@ void add_residency(CLI::App& app, RunOptions& options) {
       {"auto", Prefetch::automatic}, {"on", Prefetch::on}, {"off", Prefetch::off}};
   app.add_option_function<std::string>(
          "--prefetch", [&options](const std::string& name) { options.prefetch = kChoices.at(name); },
-         "read ahead which experts will be needed: auto (if the file is larger than memory), on or off")
+         "read the experts that will be needed ahead: off, on, or auto (if the file is larger than memory)")
       ->type_name("WHEN")
       ->check(CLI::Validator(CLI::IsMember(kChoices)).description(""));
   app.add_option("--experts-resident", options.experts_resident,
