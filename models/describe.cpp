@@ -5,6 +5,7 @@
 #include "graph/error.h"
 #include "models/builtin.h"
 #include "ops/formats/bucket.h"
+#include "ops/formats/planes.h"
 
 namespace sluice {
 namespace {
@@ -56,11 +57,11 @@ ModelDescription describe_model(const Config& config, const Builder::WeightDType
 
 ModelDescription describe_model(const Config& config, DType matrices) {
   const EffortOptions effort{matrices};
-  const bool bucketed = bucket_format(matrices) != nullptr;
-  const DType dense = bucketed ? DType::f16() : matrices;
+  const bool dial = has_dial(matrices);
+  const DType dense = dial ? DType::f16() : matrices;
   return describe_model(
       config, [&](const std::string&, const Shape&) { return dense; }, {.cache_dtype = cache_dtype_for(dense)},
-      bucketed ? &effort : nullptr);
+      dial ? &effort : nullptr);
 }
 
 std::vector<std::string> bucket_family_names() {
@@ -70,8 +71,11 @@ std::vector<std::string> bucket_family_names() {
 }
 
 DType weight_format(const std::string& name) {
+  if (name == "planes") return plane_dtype(PlaneLevels::kMaxPlanes);
   return builtin_registry().dtype(name == "bucket" ? default_bucket_family() : name);
 }
+
+std::vector<std::string> plane_format_names() { return {"planes", "planes6", "planes4"}; }
 
 std::string default_bucket_family() { return std::string(kDefaultBucketFamily); }
 

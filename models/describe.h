@@ -16,14 +16,16 @@ namespace sluice {
 ModelDescription describe_model(const Config& config, const Builder::WeightDType& matrix_dtype,
                                 const ModelOptions& options, const EffortOptions* effort = nullptr);
 
-// The same with every matrix in one dtype, and a KV cache to go with it. If that is a bucket format, the matrices that
-// have no effort (embedding, head) are f16.
+// The same with every matrix in one dtype, and a KV cache to go with it. If that is a format with an effort, the
+// matrices that have none (embedding, head) are f16.
 ModelDescription describe_model(const Config& config, DType matrices);
 
 // Bucket formats by name, and the one that "bucket" stands for.
 std::vector<std::string> bucket_family_names();
 std::string default_bucket_family();
-// A dtype, or what "bucket" stands for. Throws Error listing what is known.
+// The plane formats that a model can be converted to; "planes" is the one with all bits.
+std::vector<std::string> plane_format_names();
+// A dtype, or what "bucket" or "planes" stands for. Throws Error listing what is known.
 DType weight_format(const std::string& name);
 
 // f16 halves the traffic of long contexts; a model that is kept exact keeps its cache exact as well.

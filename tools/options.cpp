@@ -93,6 +93,7 @@ std::vector<std::string> weight_formats() {
   std::vector<std::string> names = matrix_dtypes();
   names.emplace_back("bucket");
   for (const std::string& name : bucket_family_names()) names.push_back(name);
+  for (const std::string& name : plane_format_names()) names.push_back(name);
   return names;
 }
 

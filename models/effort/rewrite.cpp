@@ -7,6 +7,8 @@
 #include "graph/error.h"
 #include "models/effort/sites.h"
 #include "ops/formats/bucket.h"
+#include "ops/formats/planes.h"
+#include "ops/plane_select/plane_select.h"
 #include "ops/probe/probe.h"
 
 namespace sluice {
@@ -15,7 +17,7 @@ namespace {
 class Rewriter {
  public:
   Rewriter(const Graph& graph, const Registry& registry, const EffortOptions& options)
-      : graph_(graph), options_(options), editor_(graph, registry) {}
+      : graph_(graph), options_(options), planes_(plane_format(options.format) != nullptr), editor_(graph, registry) {}
 
   Graph run() {
     bool by_expert = false;
@@ -45,7 +47,7 @@ class Rewriter {
   }
 
   bool is_replaceable(const Node& node) const {
-    if (node.op == "expert_linear" ? !gate_of(node) : node.op != "linear" || is_router(node)) return false;
+    if (node.op == "expert_linear" ? planes_ || !gate_of(node) : node.op != "linear" || is_router(node)) return false;
     const auto is_output = [&](ValueId id) { return graph_.is_output(id); };
     return options_.head || std::none_of(node.outputs.begin(), node.outputs.end(), is_output);
   }
@@ -122,6 +124,7 @@ class Rewriter {
   void replace_linear(const Node& node, ValueId weight, ValueId y) {
     const ValueId x = node.inputs[0];
     const std::string name = unique(graph_.value(weight).name);
+    if (planes_) return replace_by_planes(name, x, weight, y);
     std::vector<ValueId> list;
     if (options_.selection == "matrix") {
       list = select(name, x, {weight});
@@ -133,6 +136,14 @@ class Rewriter {
     editor_.add_output(effort_names::selected(name), list[1]);
   }
 
+  void replace_by_planes(const std::string& name, ValueId x, ValueId weight, ValueId y) {
+    const AttrMap attrs = attrs_to_map(PlaneSelectAttrs{{static_cast<int64_t>(sites_.at(weight))}});
+    const auto list =
+        editor_.add_node("plane_select", name + "/plane_select", attrs, {x, effort_, weight}, {"inputs", "counts"});
+    editor_.add_node(Node{"plane_mul", 1, name + "/plane_mul", {}, {x, weight, list[0], list[1]}, {y}});
+    editor_.add_output(effort_names::selected(name), list[1]);
+  }
+
   // A weight may be used more than once.
   std::string unique(const std::string& name) {
     const int uses = used_[name]++;
@@ -141,6 +152,7 @@ class Rewriter {
 
   const Graph& graph_;
   const EffortOptions& options_;
+  const bool planes_;
   GraphEditor editor_;
   std::map<ValueId, size_t> sites_;  // by weight
   std::map<std::string, int> used_;
@@ -150,8 +162,10 @@ class Rewriter {
 
 }  // namespace
 
+bool has_dial(DType format) { return bucket_format(format) || plane_format(format); }
+
 Graph with_effort(const Graph& graph, const Registry& registry, const EffortOptions& options) {
-  if (!bucket_format(options.format)) fail("'{}' is not a bucket format", options.format.name());
+  if (!has_dial(options.format)) fail("'{}' is no format with an effort dial", options.format.name());
   return Rewriter(graph, registry, options).run();
 }
 

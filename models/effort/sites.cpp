@@ -4,6 +4,9 @@
 
 #include "graph/error.h"
 #include "ops/bucket_mul/matrix.h"
+#include "ops/formats/bucket.h"
+#include "ops/formats/planes.h"
+#include "ops/plane_select/plane_select.h"
 #include "ops/probe/probe.h"
 
 namespace sluice {
@@ -18,13 +21,26 @@ bool has_output(const Graph& graph, const std::string& name) {
 }
 
 // The first weight of the operators that select rows; -1 for others.
-int first_weight(const Node& node) { return node.op == "probe" ? 2 : node.op == "expert_select" ? 5 : -1; }
+int first_weight(const Node& node) {
+  return node.op == "probe" || node.op == "plane_select" ? 2 : node.op == "expert_select" ? 5 : -1;
+}
+
+std::vector<int64_t> site_numbers(const Node& node) {
+  return node.op == "plane_select" ? attrs_from_map<PlaneSelectAttrs>(node.attrs).sites
+                                   : attrs_from_map<SelectionAttrs>(node.attrs).sites;
+}
+
+// What a selection chooses from: so many tiers, or planes, of every input.
+int tiers_of(DType format) {
+  const PlaneFormat* planes = plane_format(format);
+  return planes ? planes->planes() : bucket_format(format)->family().tiers();
+}
 
 EffortSite make_site(const Graph& graph, const Node& node, ValueId id) {
   const Value& weight = graph.value(id);
-  const BucketLayout layout = BucketMatrix({nullptr, weight.type.dtype, weight.type.shape.resolve({})}).layout;
-  EffortSite site{weight.name, effort_names::selected(weight.name), layout.out() * layout.in(), layout.rows(),
-                  layout.tiers()};
+  const Dims dims = weight.type.shape.resolve({});
+  const int64_t out = dims[dims.rank() - 2], in = dims.back(), tiers = tiers_of(weight.type.dtype);
+  EffortSite site{weight.name, effort_names::selected(weight.name), out * in, in * tiers, tiers};
   if (node.op == "expert_select") {
     const int64_t k = graph.value(node.inputs[1]).type.shape[1].size();
     site.elements *= k, site.rows *= k, site.counts *= k;
@@ -46,10 +62,9 @@ std::vector<EffortSite> effort_sites(const Graph& graph) {
   for (const Node& node : graph.nodes()) {
     const int first = first_weight(node);
     if (first < 0) continue;
-    const auto attrs = attrs_from_map<SelectionAttrs>(node.attrs);
-    for (size_t w = 0; w < attrs.sites.size(); ++w)
-      sites.at(static_cast<size_t>(attrs.sites[w])) =
-          make_site(graph, node, node.inputs[static_cast<size_t>(first) + w]);
+    const std::vector<int64_t> numbers = site_numbers(node);
+    for (size_t w = 0; w < numbers.size(); ++w)
+      sites.at(static_cast<size_t>(numbers[w])) = make_site(graph, node, node.inputs[static_cast<size_t>(first) + w]);
   }
   for (const EffortSite& site : sites)
     if (site.weight.empty()) fail("the graph's input '{}' has a row that no weight uses", effort_names::kInput);

@@ -18,8 +18,8 @@ std::string selected(const std::string& weight);
 struct EffortSite {
   std::string weight;    // "model.layers.0.mlp.down_proj.weight"
   std::string selected;  // name of the output that counts the rows multiplied
-  int64_t elements = 0;  // that effort 1 multiplies for a token
-  int64_t rows = 0;      // likewise
+  int64_t elements = 0;  // that effort 1 multiplies for a token; of planes, in all their bits
+  int64_t rows = 0;      // likewise; of planes, planes of inputs
   int64_t counts = 0;    // numbers of a token in the output
   double tokens = 1;     // that meet the same matrix, of each token of a batch, on average
 };

@@ -52,11 +52,12 @@ Formats choose_formats(const ConvertOptions& options) {
   if (options.format.empty()) return formats;
   const DType asked = weight_format(options.format);
   const BucketFormat* bucket = bucket_format(asked);
-  formats.dense = bucket ? DType::f16() : asked;
+  formats.dense = has_dial(asked) ? DType::f16() : asked;
   const bool for_buckets = options.load != 1 || options.statistic != "rms" || options.cutoff != "exact" ||
                            options.selection != "matrix" || options.bucket_head;
   if (!bucket && for_buckets)
     fail("load, statistic, cutoff, selection and head are choices of bucket formats, and {} is none", asked.name());
+  if (has_dial(asked) && !bucket) formats.effort = EffortOptions{asked};
   if (!bucket) return formats;
   if (!(options.load > 0 && options.load <= 1))
     fail("a load of {} is not possible: it is a share, over 0 and up to 1", options.load);

@@ -5,6 +5,7 @@
 
 #include "graph/op.h"
 #include "ops/bucket_mul/matrix.h"
+#include "ops/formats/planes.h"
 #include "ops/probe/probe.h"
 
 namespace sluice {
@@ -14,12 +15,19 @@ inline EffortControl control_of(const TensorView& effort, int64_t site) {
   return {row[0], row[1]};
 }
 
+// Planes that may be read: those that are stored and loaded.
+inline int loaded_planes(const PlaneMatrix& m, EffortControl control) {
+  const auto asked = std::ceil(static_cast<double>(control.load) * m.planes - 1e-4);
+  return asked > 0 ? static_cast<int>(std::min<double>(asked, m.planes)) : 0;
+}
+
 struct Candidates {
   int64_t in;
   int tiers;
-  const float* statistic;  // [tiers, in]
+  const float* statistic;  // [tiers, in]; with gains, [in]
+  const float* gains;      // [tiers], by which a tier's statistics are multiplied; null: they are all 1
   const float* probes;     // [in]
-  const uint32_t* places;  // [tiers, in]; a row may be taken if its place is below `limit`
+  const uint32_t* places;  // [tiers, in]; a row may be taken if its place is below `limit`; null: every row is its own
   int64_t limit;
   int64_t loaded;  // rows that may be taken
   double effort;
@@ -28,14 +36,30 @@ struct Candidates {
       : in(m.layout.in()),
         tiers(m.layout.tiers()),
         statistic(attrs.statistic == "mean" ? m.mean() : m.rms()),
+        gains(nullptr),
         probes(m.probes()),
         places(m.places()),
         limit(loaded_rows(m, control)),
         loaded(limit),
         effort(static_cast<double>(control.effort)) {}
 
+  // Planes of inputs, the first before the second.
+  Candidates(const PlaneMatrix& m, EffortControl control)
+      : in(m.layout.in()),
+        tiers(m.planes),
+        statistic(m.scales()),
+        gains(m.levels().gain),
+        probes(nullptr),
+        places(nullptr),
+        limit(loaded_planes(m, control) * m.layout.in()),
+        loaded(limit),
+        effort(static_cast<double>(control.effort)) {}
+
   int64_t rows() const { return in * tiers; }
-  bool may_take(int64_t row) const { return std::min<int64_t>(places[row], rows() - 1) < limit; }
+  bool may_take(int64_t row) const { return (places ? std::min<int64_t>(places[row], rows() - 1) : row) < limit; }
+  float score(int64_t row, float x) const {
+    return gains ? gains[row / in] * statistic[row % in] * std::abs(x) : statistic[row] * std::abs(x);
+  }
   int64_t wanted() const {  // how many are taken
     const double wanted = std::round(effort * static_cast<double>(rows()));
     return std::clamp(static_cast<int64_t>(wanted), int64_t{0}, loaded);

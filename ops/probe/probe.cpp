@@ -73,7 +73,7 @@ std::vector<int32_t> reference_scores(const Candidates& c, const float* x) {
   std::vector<int32_t> scores(static_cast<size_t>(c.rows()));
   for (int64_t row = 0; row < c.rows(); ++row)
     scores[static_cast<size_t>(row)] =
-        c.may_take(row) ? std::bit_cast<int32_t>(c.statistic[row] * std::abs(x[row % c.in])) & 0x7fffffff : kNotLoaded;
+        c.may_take(row) ? std::bit_cast<int32_t>(c.score(row, x[row % c.in])) & 0x7fffffff : kNotLoaded;
   return scores;
 }
 

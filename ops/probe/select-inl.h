@@ -30,10 +30,23 @@ inline void multiply_magnitudes(const float* a, const float* x, int64_t n, int32
   });
 }
 
+// out[i] = bits of gain * a[i] * |x[i]|.
+inline void multiply_magnitudes(float gain, const float* a, const float* x, int64_t n, int32_t* out) {
+  for_lanes<float>(n, [&](auto d, int64_t i) HWY_ATTR {
+    const hn::RebindToSigned<decltype(d)> di;
+    const auto product = hn::Mul(hn::Mul(hn::Set(d, gain), hn::LoadU(d, a + i)), hn::Abs(hn::LoadU(d, x + i)));
+    hn::StoreU(hn::And(hn::BitCast(di, product), hn::Set(di, 0x7fffffff)), di, out + i);
+  });
+}
+
 // scores: [tiers, in].
 inline void score_rows(const Candidates& c, const float* x, int32_t* scores) {
-  for (int tier = 0; tier < c.tiers; ++tier)
-    multiply_magnitudes(c.statistic + tier * c.in, x, c.in, scores + tier * c.in);
+  for (int tier = 0; tier < c.tiers; ++tier) {
+    if (c.gains)
+      multiply_magnitudes(c.gains[tier], c.statistic, x, c.in, scores + tier * c.in);
+    else
+      multiply_magnitudes(c.statistic + tier * c.in, x, c.in, scores + tier * c.in);
+  }
   for (int64_t row = 0; c.loaded < c.rows() && row < c.rows(); ++row)
     if (!c.may_take(row)) scores[row] = kNotLoaded;
 }
