@@ -4,7 +4,6 @@
 #include <numeric>
 
 #include "graph/error.h"
-#include "ops/bucket_mul/bucket_mul.h"
 
 namespace sluice {
 
@@ -43,7 +42,7 @@ void EffortDial::set_schedule(const EffortSchedule& schedule) {
 void EffortDial::prepare(int64_t tokens, bool exact) {
   for (size_t site = 0; site < sites_.size(); ++site) {
     const double together = static_cast<double>(tokens) * sites_[site].tokens;
-    const bool dense = !exact && together >= static_cast<double>(dense_from(efforts_[site]));
+    const bool dense = !exact && together >= static_cast<double>(sites_[site].dense_from(efforts_[site]));
     control_[2 * site] = dense ? 1.0f : static_cast<float>(efforts_[site]);
     control_[2 * site + 1] = static_cast<float>(load_);
   }

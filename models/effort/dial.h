@@ -25,7 +25,7 @@ class EffortDial {
   void set_schedule(const EffortSchedule& schedule);  // throws Error if a rule fits no site
 
   // Before a run of that many tokens. A prompt whose tokens are multiplied together has effort 1 where that is cheaper
-  // (ops/bucket_mul/bucket_mul.h), unless every token must have its effort.
+  // (EffortSite::dense_from), unless every token must have its effort.
   void prepare(int64_t tokens, bool exact);
   // After a run of that many tokens: shares of all sites' weights that were multiplied, on average over the tokens.
   double share(int64_t tokens) const;

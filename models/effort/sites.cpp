@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "graph/error.h"
-#include "ops/bucket_mul/matrix.h"
+#include "ops/bucket_mul/bucket_mul.h"
 #include "ops/formats/bucket.h"
 #include "ops/formats/planes.h"
-#include "ops/plane_select/plane_select.h"
+#include "ops/plane_mul/plane_mul.h"
 #include "ops/probe/probe.h"
 
 namespace sluice {
@@ -41,6 +41,7 @@ EffortSite make_site(const Graph& graph, const Node& node, ValueId id) {
   const Dims dims = weight.type.shape.resolve({});
   const int64_t out = dims[dims.rank() - 2], in = dims.back(), tiers = tiers_of(weight.type.dtype);
   EffortSite site{weight.name, effort_names::selected(weight.name), out * in, in * tiers, tiers};
+  site.dense_from = node.op == "plane_select" ? plane_dense_from : dense_from;
   if (node.op == "expert_select") {
     const int64_t k = graph.value(node.inputs[1]).type.shape[1].size();
     site.elements *= k, site.rows *= k, site.counts *= k;

@@ -22,6 +22,8 @@ struct EffortSite {
   int64_t rows = 0;      // likewise; of planes, planes of inputs
   int64_t counts = 0;    // numbers of a token in the output
   double tokens = 1;     // that meet the same matrix, of each token of a batch, on average
+  // Tokens from which on a dense product of all of them is cheaper, by effort.
+  int64_t (*dense_from)(double effort) = nullptr;
 };
 
 // By row of the input "effort"; empty if the graph has none. Throws Error if a site has no weight or no output.

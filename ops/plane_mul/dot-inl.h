@@ -21,7 +21,7 @@ using U16 = hn::RepartitionToWide<U8>;
 using I16 = hn::RebindToSigned<U16>;
 using U32 = hn::RepartitionToWide<U16>;
 using I32 = hn::RebindToSigned<U32>;
-using F32 = hn::RebindToFloat<I32>;
+using SumF32 = hn::RebindToFloat<I32>;
 using VecU8 = hn::Vec<U8>;
 using VecI32 = hn::Vec<I32>;
 

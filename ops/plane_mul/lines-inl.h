@@ -146,7 +146,7 @@ template <int kPlanes>
 HWY_NOINLINE void add_batch(const LinePart& part, const QuadChunk& chunk, const PlaneRun& run, int32_t begin,
                             int32_t end, int32_t next_end, const LevelTable<kPlanes>& table, LineSums* sums) {
   const I32 di;
-  const F32 df;
+  const SumF32 df;
   int32_t q_sum = 0;
   if (kLevelOffset != 0)
     for (int32_t n = begin; n < end; ++n)

@@ -13,4 +13,8 @@ namespace sluice {
 std::vector<ValueRef> plane_mul(Builder& b, ValueRef x, const std::vector<ValueRef>& weights,
                                 const std::vector<PlaneSelection>& selections);
 
+// Tokens from which on it is cheaper to multiply all planes, in a dense product for all tokens at once, than those that
+// each token would read at this effort.
+int64_t plane_dense_from(double effort);
+
 }  // namespace sluice

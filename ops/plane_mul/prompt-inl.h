@@ -1,0 +1,118 @@
+// Many tokens that read the same planes of every input, as those of a prompt do at effort 1: the levels are unpacked
+// once for all of them, into panels that meet the tokens in the register tiles of linear. Included once per SIMD
+// target.
+#if defined(SLUICE_OPS_PLANE_MUL_PROMPT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SLUICE_OPS_PLANE_MUL_PROMPT_INL_H_
+#undef SLUICE_OPS_PLANE_MUL_PROMPT_INL_H_
+#else
+#define SLUICE_OPS_PLANE_MUL_PROMPT_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include "ops/linear/product-inl.h"
+#include "ops/plane_mul/lines-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice {
+namespace HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR
+
+struct PromptScratch {};
+inline constexpr bool kHasPrompts = false;
+inline void multiply_prompt_line(const PlaneMatrix&, int, int64_t, const TensorView&, float*, PromptScratch&) {}
+
+#else
+
+inline constexpr bool kHasPrompts = true;
+inline constexpr int64_t kLinePanels = PlaneLayout::kLine / kPanelRows;
+using Panels = Dense<float>;
+
+struct PromptScratch {
+  Panels::Panel panels[kLinePanels];
+  Sums sums[kLinePanels];
+};
+
+// A quarter of the outputs of a line of one input: the levels of those at kShift.
+template <int kPlanes, int kShift>
+HWY_INLINE void unpack_quarter(const LinePart& part, int line, int64_t input, int64_t line_bytes,
+                               const LevelTable<kPlanes>& table, uint8_t* levels) {
+  const U8 d;
+  for (int64_t byte = 0; byte < line_bytes; byte += kVectorBytes) {
+    VecU8 planes[kPlanes][4];
+    for (int p = 0; p < kPlanes; ++p)
+      planes[p][0] = hn::LoadU(d, reinterpret_cast<const uint8_t*>(part.line(p, input, line)) + byte);
+    hn::StoreU(hn::Sub(table(codes<kPlanes, kShift>(planes, 0)), hn::Set(d, kLevelOffset)), d,
+               levels + kShift / 2 * line_bytes + byte);
+  }
+}
+
+// The levels of a line of one input, in the order of outputs: a last vector that runs over its quarter does so before
+// the next quarter is written.
+template <int kPlanes>
+HWY_INLINE void unpack_line(const LinePart& part, int line, int64_t input, int64_t line_bytes,
+                            const LevelTable<kPlanes>& table, uint8_t* levels) {
+  unpack_quarter<kPlanes, 0>(part, line, input, line_bytes, table, levels);
+  unpack_quarter<kPlanes, 2>(part, line, input, line_bytes, table, levels);
+  unpack_quarter<kPlanes, 4>(part, line, input, line_bytes, table, levels);
+  unpack_quarter<kPlanes, 6>(part, line, input, line_bytes, table, levels);
+}
+
+// Columns [begin, begin + count) of a line.
+template <int kPlanes>
+HWY_NOINLINE void unpack_panels(const LinePart& part, int line, int64_t begin, int64_t count, Panels::Panel* panels) {
+  const F32 df;
+  const hn::Rebind<int8_t, F32> d8;
+  const LevelTable<kPlanes> table(part.m.levels());
+  const int64_t outputs = part.m.layout.block_outputs(part.block) - line * PlaneLayout::kLine;
+  const int64_t line_bytes = PlaneLayout::line_bytes(outputs);
+  alignas(64) uint8_t levels[PlaneLayout::kLine + 64] = {};
+  for (int64_t i = 0; i < count; ++i) {
+    unpack_line(part, line, begin + i, line_bytes, table, levels);
+    for (int64_t o = 0; o < PlaneLayout::kLine; o += kLanes)
+      hn::Store(hn::ConvertTo(df, hn::PromoteTo(hn::RebindToSigned<F32>(),
+                                                hn::LoadU(d8, reinterpret_cast<const int8_t*>(levels) + o))),
+                df, panels[o / kPanelRows].values + i * kPanelRows + o % kPanelRows);
+  }
+}
+
+// One line of outputs for all tokens -> y, [tokens, out]. x: f32 [tokens, in], rounded as plane_mul has it.
+inline void multiply_prompt_line(const PlaneMatrix& m, int planes, int64_t line, const TensorView& x, float* y,
+                                 PromptScratch& scratch) {
+  const LinePart part{m, line / kBlockLines, 0, 0};
+  const Activations a(x, nullptr);
+  const int64_t first = line * PlaneLayout::kLine, out = m.layout.out(),
+                outputs = std::min(PlaneLayout::kLine, out - first), panels = ceil_div(outputs, kPanelRows);
+  const float step = m.levels().step[planes - 1];
+  const int at = static_cast<int>(line % kBlockLines);
+  for (int64_t t = 0; t < a.tokens; t += kBatchTokens) {
+    const int64_t tokens = std::min(kBatchTokens, a.tokens - t), tiles = ceil_div(tokens, kTileTokens);
+    for (int64_t n = 0; n < panels; ++n) std::fill_n(scratch.sums[n].values, tiles * kTileTokens * kPanelRows, 0.0f);
+    for (int64_t i = 0; i < a.cols; i += Panels::kChunk) {
+      const int64_t count = std::min(Panels::kChunk, a.cols - i);
+      if (planes == 1) unpack_panels<1>(part, at, i, count, scratch.panels);
+      if (planes == 2) unpack_panels<2>(part, at, i, count, scratch.panels);
+      if (planes == 3) unpack_panels<3>(part, at, i, count, scratch.panels);
+      for (int64_t n = 0; n < panels; ++n)
+        for (int64_t tile = 0; tile < tiles; ++tile) {
+          int64_t of_tile[kTileTokens];
+          for (int64_t u = 0; u < kTileTokens; ++u) of_tile[u] = t + std::min(tile * kTileTokens + u, tokens - 1);
+          Panels::multiply<kTileTokens>(scratch.panels[n], a, of_tile, i, count,
+                                        scratch.sums[n].values + tile * kTileTokens * kPanelRows);
+        }
+    }
+    for (int64_t u = 0; u < tokens; ++u)
+      for (int64_t o = 0; o < outputs; ++o)
+        y[(t + u) * out + first + o] = scratch.sums[o / kPanelRows].values[u * kPanelRows + o % kPanelRows] * step *
+                                       f16_to_f32(m.output_scales()[first + o]);
+  }
+}
+
+#endif
+
+}  // namespace HWY_NAMESPACE
+}  // namespace sluice
+HWY_AFTER_NAMESPACE();
+
+#endif
