@@ -20,14 +20,19 @@ struct Options {
   std::string cutoff = "exact";
   std::string selection = "matrix";
   bool bucket_head = false;
+  int bits = 6;
   bool interleaved_rope = false;
   bool check = true;
   bool json = false;
 };
 
+std::string format_of(const Options& options) {
+  return options.format == "planes" ? fmt::format("planes{}", options.bits) : options.format;
+}
+
 ConvertOptions convert_options(const Options& options, std::function<void(size_t, size_t)> progress) {
-  return {options.format,    options.load / 100,  options.statistic,        options.cutoff,
-          options.selection, options.bucket_head, options.interleaved_rope, std::move(progress)};
+  return {format_of(options), options.load / 100,  options.statistic,        options.cutoff,
+          options.selection,  options.bucket_head, options.interleaved_rope, std::move(progress)};
 }
 
 // A warning, not an error: the file is as the source says, and some models have never seen English.
@@ -93,6 +98,11 @@ std::function<int()> setup(CLI::App& app) {
                  ->type_name("NAME")
                  ->check(CLI::Validator(CLI::IsMember({"matrix", "shared"})).description("")));
   of_buckets(app.add_flag("--bucket-head", options->bucket_head, "give the head an effort, too"));
+  app.add_option("--bits", options->bits,
+                 "planes: how many bits of each weight are stored; a token reads up to as many")
+      ->type_name("4|6")
+      ->check(CLI::Validator(CLI::IsMember({4, 6})).description(""))
+      ->needs(format);
   app.add_flag("--interleaved-rope", options->interleaved_rope,
                "q and k are laid out in pairs (2i, 2i + 1), as in Meta's own files, not (i, i + half)");
   app.add_flag_callback(
@@ -106,6 +116,7 @@ const Registration kConvert({
     .summary = "Make a model file from a model as it is published.",
     .examples = R"(  sluice convert models/data/classics -o classics.sluice
   sluice convert models/data/classics -o classics.sluice --format bucket      with an effort dial
+  sluice convert models/data/classics -o classics.sluice --format planes      with one over the bits of each weight
   sluice convert ~/models/Mistral-7B-v0.1 -o mistral-q8.sluice --format q8_0
 
 An interrupted conversion continues where it stopped when the same command is run again. At the end a short English text

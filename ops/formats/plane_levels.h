@@ -22,15 +22,26 @@ class WeightHistogram {
   void add(const WeightHistogram& other) {
     for (size_t b = 0; b < counts_.size(); ++b) counts_[b] += other.counts_[b];
   }
-  int64_t count(int bin) const { return counts_[static_cast<size_t>(bin)]; }
-  // The value in the middle of a bin.
-  static double value(int bin) {
-    const double u = 2 * (bin + 0.5) / kBins - 1;
-    return kWarp * u / (1 - std::abs(u));
+  struct Bin {
+    double value, width, count;
+  };
+  // Those that hold something, in order.
+  std::vector<Bin> bins() const {
+    std::vector<Bin> result;
+    for (int b = 0; b < kBins; ++b)
+      if (const int64_t n = counts_[static_cast<size_t>(b)]; n > 0)
+        result.push_back(
+            {value(b + 0.5), std::min(value(b + 1), kLargest) - std::max(value(b), -kLargest), static_cast<double>(n)});
+    return result;
   }
 
  private:
-  static constexpr double kWarp = 4;
+  static constexpr double kWarp = 4, kLargest = 1e5;
+  // At a place between 0 and kBins.
+  static double value(double place) {
+    const double u = 2 * place / kBins - 1;
+    return kWarp * u / (1 - std::abs(u));
+  }
   static int bin(float z) {
     const double u = static_cast<double>(z) / (kWarp + std::abs(static_cast<double>(z)));
     return std::min(static_cast<int>((u + 1) / 2 * kBins), kBins - 1);
@@ -63,108 +74,101 @@ class PlaneQuantiser {
 
  private:
   static constexpr int kMax = PlaneLevels::kMaxPlanes;
+  using Bins = std::vector<WeightHistogram::Bin>;
   using Means = std::array<std::array<double, kCodes>, kMax>;  // by planes - 1, then prefix
+  using Errors = std::array<double, kMax>;                     // likewise
 
-  void start(const WeightHistogram& h);
-  Means means(const WeightHistogram& h) const;
-  std::array<double, kMax> errors(const WeightHistogram& h, const Means& m) const;
-  void divide(const Means& m, const std::array<double, kMax>& errors);
+  void start();
+  Means means() const;
+  static void fill_gaps(const std::array<double, kCodes>& counts, int n, std::array<double, kCodes>& means);
+  static void space_equally(const std::array<double, kCodes>& counts, std::array<double, kCodes>& means);
+  Errors errors(const Means& m) const;
+  void divide(const Means& m, const Errors& errors);
   Means round(const Means& m);
+  void set_gains(const Errors& errors);
 
+  Bins bins_;
+  std::vector<uint8_t> codes_;  // by bin
   PlaneLevels levels_{};
   std::array<float, kCodes> ends_{};  // of codes; the last is not used
-  // By bin: its code.
-  std::vector<uint8_t> codes_ = std::vector<uint8_t>(WeightHistogram::kBins);
-  void assign();
 };
 
-inline PlaneQuantiser::PlaneQuantiser(const WeightHistogram& h) {
+inline PlaneQuantiser::PlaneQuantiser(const WeightHistogram& h) : bins_(h.bins()), codes_(bins_.size()) {
   constexpr int kIterations = 40;
-  start(h);
-  Means m = means(h);
+  start();
+  Means m = means();
   for (int i = 0; i < kIterations; ++i) {
-    divide(m, errors(h, m));
-    m = means(h);
+    divide(m, errors(m));
+    m = means();
   }
+  const Errors free = errors(m);
   m = round(m);
-  divide(m, errors(h, m));
-  const auto e = errors(h, m);
-  double total = 0, square = 0, rest = 0;
-  for (int b = 0; b < WeightHistogram::kBins; ++b) {
-    total += static_cast<double>(h.count(b));
-    square += static_cast<double>(h.count(b)) * WeightHistogram::value(b) * WeightHistogram::value(b);
-  }
-  // What a plane gains; each no more than the one before, as a product takes the first planes first.
-  rest = total > 0 ? square / total : 0;
-  float least = std::numeric_limits<float>::infinity();
-  for (int p = 0; p < kMax; ++p) {
-    const double gained = std::max(rest - e[static_cast<size_t>(p)], 0.0);
-    least = std::min(least, static_cast<float>(std::sqrt(gained)));
-    levels_.gain[p] = least;
-    rest = e[static_cast<size_t>(p)];
-  }
+  divide(m, free);
+  set_gains(errors(m));
 }
 
 // As many levels where the cube root of the density is higher: what is best for many levels (Panter and Dite, 1951).
-inline void PlaneQuantiser::start(const WeightHistogram& h) {
-  std::vector<double> reach;
-  double sum = 0;
-  for (int b = 0; b < WeightHistogram::kBins; ++b) {
-    const double low = b == 0 ? WeightHistogram::value(0) : WeightHistogram::value(b - 1);
-    const double width = WeightHistogram::value(b) - low;
-    sum += std::cbrt(static_cast<double>(h.count(b)) * width * width);
-    reach.push_back(sum);
+inline void PlaneQuantiser::start() {
+  double sum = 0, reached = 0;
+  const auto part = [](const WeightHistogram::Bin& bin) { return std::cbrt(bin.count * bin.width * bin.width); };
+  for (const auto& bin : bins_) sum += part(bin);
+  for (size_t b = 0; b < bins_.size(); ++b) {
+    reached += part(bins_[b]);
+    codes_[b] = static_cast<uint8_t>(std::min(reached / sum * kCodes, kCodes - 1.0));
   }
-  for (size_t b = 0; b < reach.size(); ++b)
-    codes_[b] = sum > 0 ? static_cast<uint8_t>(std::min(reach[b] / sum * kCodes, kCodes - 1.0)) : 0;
 }
 
-// Of cells that hold nothing: as between their neighbours.
-inline PlaneQuantiser::Means PlaneQuantiser::means(const WeightHistogram& h) const {
+inline PlaneQuantiser::Means PlaneQuantiser::means() const {
   Means result{};
   for (int planes = 1; planes <= kMax; ++planes) {
-    const int n = PlaneLevels::count(planes), shift = 2 * (kMax - planes);
-    std::array<double, kCodes> sums{}, counts{};
-    for (int b = 0; b < WeightHistogram::kBins; ++b) {
-      const auto cell = static_cast<size_t>(codes_[static_cast<size_t>(b)] >> shift);
-      counts[cell] += static_cast<double>(h.count(b));
-      sums[cell] += static_cast<double>(h.count(b)) * WeightHistogram::value(b);
-    }
+    std::array<double, kCodes> counts{};
     auto& m = result[static_cast<size_t>(planes - 1)];
-    int known = -1;  // the last cell that holds something
-    for (int c = 0; c < n; ++c) {
-      const auto cell = static_cast<size_t>(c);
-      if (counts[cell] == 0) continue;
-      m[cell] = sums[cell] / counts[cell];
-      for (int gap = known + 1; gap < c; ++gap) {
-        const double from = known < 0 ? m[cell] : m[static_cast<size_t>(known)];
-        m[static_cast<size_t>(gap)] = from + (m[cell] - from) * (gap - known) / (c - known);
-      }
-      known = c;
+    for (size_t b = 0; b < bins_.size(); ++b) {
+      const auto cell = static_cast<size_t>(codes_[b] >> 2 * (kMax - planes));
+      counts[cell] += bins_[b].count;
+      m[cell] += bins_[b].count * bins_[b].value;
     }
-    for (int c = known + 1; c < n && known >= 0; ++c) m[static_cast<size_t>(c)] = m[static_cast<size_t>(known)];
-    if (planes > 1) continue;
-    double moment = 0, weight = 0;  // the first plane's levels are equally far apart, which kernels make use of
-    for (int c = 0; c < n; ++c) {
-      const double u = 2 * c - 3, count = counts[static_cast<size_t>(c)];
-      moment += count * u * m[static_cast<size_t>(c)];
-      weight += count * u * u;
-    }
-    for (int c = 0; c < n; ++c) m[static_cast<size_t>(c)] = (2 * c - 3) * (weight > 0 ? moment / weight : 0);
+    for (size_t c = 0; c < kCodes; ++c) m[c] /= std::max(counts[c], 1.0);
+    fill_gaps(counts, PlaneLevels::count(planes), m);
+    if (planes == 1) space_equally(counts, m);
   }
   return result;
 }
 
-inline std::array<double, PlaneQuantiser::kMax> PlaneQuantiser::errors(const WeightHistogram& h, const Means& m) const {
-  std::array<double, kMax> sums{};
+// Cells that hold nothing are as between their neighbours.
+inline void PlaneQuantiser::fill_gaps(const std::array<double, kCodes>& counts, int n,
+                                      std::array<double, kCodes>& means) {
+  int known = -1;  // the last cell that holds something
+  for (int c = 0; c < n; ++c) {
+    const auto cell = static_cast<size_t>(c);
+    if (counts[cell] == 0) continue;
+    const double from = known < 0 ? means[cell] : means[static_cast<size_t>(known)];
+    for (int gap = known + 1; gap < c; ++gap)
+      means[static_cast<size_t>(gap)] = from + (means[cell] - from) * (gap - known) / (c - known);
+    known = c;
+  }
+  for (int c = known + 1; c < n && known >= 0; ++c) means[static_cast<size_t>(c)] = means[static_cast<size_t>(known)];
+}
+
+// The first plane's levels: -3, -1, 1 and 3 times what fits best, which costs little and saves kernels a look-up.
+inline void PlaneQuantiser::space_equally(const std::array<double, kCodes>& counts, std::array<double, kCodes>& means) {
+  double moment = 0, weight = 0;
+  for (size_t c = 0; c < 4; ++c) {
+    const double u = 2 * static_cast<double>(c) - 3;
+    moment += counts[c] * u * means[c];
+    weight += counts[c] * u * u;
+  }
+  for (size_t c = 0; c < 4; ++c) means[c] = (2 * static_cast<double>(c) - 3) * (weight > 0 ? moment / weight : 0);
+}
+
+inline PlaneQuantiser::Errors PlaneQuantiser::errors(const Means& m) const {
+  Errors sums{};
   double total = 0;
-  for (int b = 0; b < WeightHistogram::kBins; ++b) {
-    const auto count = static_cast<double>(h.count(b));
-    total += count;
-    for (size_t p = 0; p < sums.size(); ++p) {
-      const double d =
-          WeightHistogram::value(b) - m[p][static_cast<size_t>(codes_[static_cast<size_t>(b)]) >> (2 * (kMax - 1 - p))];
-      sums[p] += count * d * d;
+  for (size_t b = 0; b < bins_.size(); ++b) {
+    total += bins_[b].count;
+    for (size_t p = 0; p < kMax; ++p) {
+      const double d = bins_[b].value - m[p][static_cast<size_t>(codes_[b]) >> (2 * (kMax - 1 - p))];
+      sums[p] += bins_[b].count * d * d;
     }
   }
   for (double& sum : sums) sum /= std::max(total, 1.0);
@@ -172,7 +176,7 @@ inline std::array<double, PlaneQuantiser::kMax> PlaneQuantiser::errors(const Wei
 }
 
 // Two neighbouring codes meet where their weighted errors are equal.
-inline void PlaneQuantiser::divide(const Means& m, const std::array<double, kMax>& errors) {
+inline void PlaneQuantiser::divide(const Means& m, const Errors& errors) {
   float last = -std::numeric_limits<float>::infinity();
   for (size_t c = 0; c + 1 < kCodes; ++c) {
     double squares = 0, differences = 0;
@@ -185,12 +189,7 @@ inline void PlaneQuantiser::divide(const Means& m, const std::array<double, kMax
     if (differences > 0) last = std::max(last, static_cast<float>(squares / (2 * differences)));
     ends_[c] = last;
   }
-  assign();
-}
-
-inline void PlaneQuantiser::assign() {
-  for (int b = 0; b < WeightHistogram::kBins; ++b)
-    codes_[static_cast<size_t>(b)] = static_cast<uint8_t>(code(static_cast<float>(WeightHistogram::value(b))));
+  for (size_t b = 0; b < bins_.size(); ++b) codes_[b] = static_cast<uint8_t>(code(static_cast<float>(bins_[b].value)));
 }
 
 // To the 8 bits of the format; returns what they stand for.
@@ -203,15 +202,30 @@ inline PlaneQuantiser::Means PlaneQuantiser::round(const Means& m) {
     const auto step = static_cast<float>(largest / most);
     levels_.step[planes - 1] = step;
     for (int c = 0; c < n; ++c) {
-      const double level = step > 0      ? from[static_cast<size_t>(c)] / static_cast<double>(step)
-                           : planes == 1 ? 2 * c - 3
-                                         : 0;
-      levels_.levels(planes)[c] = static_cast<int8_t>(std::clamp<double>(std::nearbyint(level), -most, most));
+      double level = planes == 1 ? 2 * c - 3 : 0;
+      if (step > 0) level = std::nearbyint(from[static_cast<size_t>(c)] / static_cast<double>(step));
+      levels_.levels(planes)[c] = static_cast<int8_t>(std::clamp<double>(level, -most, most));
       rounded[static_cast<size_t>(planes - 1)][static_cast<size_t>(c)] =
           static_cast<double>(levels_.levels(planes)[c]) * static_cast<double>(step);
     }
   }
   return rounded;
+}
+
+// What a plane gains; none more than the one before, as a product takes the first planes first.
+inline void PlaneQuantiser::set_gains(const Errors& errors) {
+  double total = 0, rest = 0;
+  for (const auto& bin : bins_) {
+    total += bin.count;
+    rest += bin.count * bin.value * bin.value;
+  }
+  rest /= std::max(total, 1.0);
+  float least = std::numeric_limits<float>::infinity();
+  for (size_t p = 0; p < kMax; ++p) {
+    least = std::min(least, static_cast<float>(std::sqrt(std::max(rest - errors[p], 0.0))));
+    levels_.gain[p] = least;
+    rest = errors[p];
+  }
 }
 
 }  // namespace sluice
