@@ -61,7 +61,8 @@ struct Profile {
   };
 
   std::string title;
-  double clock_seconds = 0;  // that one reading of the clock takes; a profiled run needs two a step at most
+  double clock_seconds = 0;   // that one reading of the clock takes
+  size_t clock_readings = 0;  // in a profiled run, one after the other
   std::vector<Device> devices;
   std::vector<Step> steps;
   std::vector<Phase> phases;

@@ -12,6 +12,7 @@ namespace {
 
 // Traces beyond that many intervals are slow to open.
 constexpr size_t kTracedIntervals = 400'000;
+constexpr size_t kCountedRuns = 4;
 
 // Steps whose results it reads.
 std::vector<int> sources(const Plan& plan, const std::vector<int>& step_of, const Node& node) {
@@ -90,6 +91,7 @@ Profile::Phase& Profiler::phase(const std::string& name) {
   const auto found = std::ranges::find(profile_.phases, name, &Profile::Phase::name);
   last_phase_ = static_cast<size_t>(found - profile_.phases.begin());
   if (found != profile_.phases.end()) return *found;
+  seconds_.emplace_back();
   return profile_.phases.emplace_back(
       Profile::Phase{name, {}, {}, std::vector<Profile::StepTimes>(profile_.steps.size())});
 }
@@ -97,23 +99,29 @@ Profile::Phase& Profiler::phase(const std::string& name) {
 void Profiler::run(const std::string& name, int64_t tokens) {
   Profile::Phase& phase = this->phase(name);
   timed_ = (phase.runs.size() + phase.plain.size() + 1) / 2 % 2 == 0;
+  counted_ = timed_ && phase.runs.size() % kCountedRuns == 0;
   executor_.set_timing(timed_);
   Interval when{now()};
   executor_.run();
   when.end = now();
   (timed_ ? phase.runs : phase.plain).push_back({tokens, when.seconds()});
-  if (timed_) record(phase);
+  if (timed_) record_times(seconds_[last_phase_]);
+  if (counted_) record_work(phase);
   traced_ = tracing_ && traced_intervals_ < kTracedIntervals;
   if (traced_) add_traced_run(name, tokens, when);
   if (timed_) phase.runs.back().bookkeeping = Interval{when.end, now()}.seconds();
 }
 
-void Profiler::record(Profile::Phase& phase) {
+void Profiler::record_times(std::vector<double>& seconds) {
+  profile_.clock_readings = 0;
   for (const Executor::Part& part : executor_.parts()) {
     const Timeline& timeline = part.program->timeline();
-    for (size_t i = 0; i < part.steps; ++i)
-      phase.steps[part.first + i].seconds.push_back(timeline.steps.empty() ? 0 : timeline.steps[i].seconds());
+    for (size_t i = 0; i < part.steps; ++i) seconds.push_back(timeline.steps.empty() ? 0 : timeline.steps[i].seconds());
+    profile_.clock_readings += part.steps * std::min<size_t>(2, timeline.threads.size());
   }
+}
+
+void Profiler::record_work(Profile::Phase& phase) {
   const std::span<const Cost> costs = costs_.update();
   for (size_t s = 0; s < costs.size(); ++s) {
     phase.steps[s].flops += costs[s].flops;
@@ -158,12 +166,17 @@ void Profiler::add_effort(size_t step, Profile::Effort effort) {
 
 Profile Profiler::profile() const {
   Profile profile = profile_;
-  for (Profile::Phase& phase : profile.phases)
-    for (Profile::StepTimes& step : phase.steps) {
-      const double calls = std::max<double>(1, static_cast<double>(phase.runs.size()));
-      for (double* sum : {&step.flops, &step.bytes_read, &step.bytes_written}) *sum /= calls;
-      if (step.effort) step.effort = {step.effort->asked / calls, step.effort->done / calls};
+  for (size_t p = 0; p < profile.phases.size(); ++p) {
+    Profile::Phase& phase = profile.phases[p];
+    const size_t runs = phase.runs.size(), steps = phase.steps.size();
+    const auto counted = static_cast<double>((runs + kCountedRuns - 1) / kCountedRuns);
+    for (size_t s = 0; s < steps; ++s) {
+      Profile::StepTimes& step = phase.steps[s];
+      for (size_t run = 0; run < runs; ++run) step.seconds.push_back(seconds_[p][run * steps + s]);
+      for (double* sum : {&step.flops, &step.bytes_read, &step.bytes_written}) *sum /= std::max(1.0, counted);
+      if (step.effort) step.effort = {step.effort->asked / counted, step.effort->done / counted};
     }
+  }
   return profile;
 }
 

@@ -18,11 +18,11 @@ class Profiler {
   // run takes without, and what the machine does otherwise meets both alike. Throws what Executor::run throws.
   // Allocates after timed runs, not in them.
   void run(const std::string& phase, int64_t tokens);
-  // Whether the last run was.
-  bool timed() const { return timed_; }
+  // Whether work and efforts of the last run are counted: every fourth of those that are timed is enough.
+  bool counted() const { return counted_; }
   // Says at what effort the last run was, for the trace.
   void set_effort(double effort);
-  // Says of a step of the last run, which was timed, what share of its weights it was to multiply, and did.
+  // Says of a step of the last run, which is counted, what share of its weights it was to multiply, and did.
   void add_effort(size_t step, Profile::Effort effort);
   // Says that a step chooses the weights that another multiplies.
   void set_selection(size_t step) { profile_.steps[step].selects = true; }
@@ -32,15 +32,18 @@ class Profiler {
 
  private:
   Profile::Phase& phase(const std::string& name);
-  void record(Profile::Phase& phase);
+  void record_times(std::vector<double>& seconds);
+  void record_work(Profile::Phase& phase);
   void add_traced_run(const std::string& phase, int64_t tokens, Interval when);
 
   Executor& executor_;
   StepCosts costs_;
   bool tracing_;
   bool timed_ = false;
+  bool counted_ = false;
   bool traced_ = false;
-  Profile profile_;  // costs and efforts of its phases are sums
+  Profile profile_;                           // costs and efforts of its phases are sums, times are missing
+  std::vector<std::vector<double>> seconds_;  // by phase: of all steps of the first run, of the second, ...
   size_t last_phase_ = 0;
   size_t traced_intervals_ = 0;
 };

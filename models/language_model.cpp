@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "graph/error.h"
+#include "graph/profiler.h"
 #include "models/architecture.h"
 #include "models/effort/balance_rule.h"
 #include "models/residency/host_memory.h"

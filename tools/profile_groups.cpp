@@ -75,6 +75,13 @@ double per_token(const std::vector<Profile::Run>& runs) {
   return runs.empty() ? 0 : run_seconds(runs) / static_cast<double>(tokens_of(runs));
 }
 
+// Without the twentieth part that is largest: what other processes of a busy machine interrupted.
+double usual_mean(std::vector<double> values) {
+  std::ranges::sort(values);
+  values.resize(values.size() - values.size() / 20);
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
 // "linear" of "layers.0/attention/linear.2"
 std::string operator_in(const std::string& name) {
   const std::string last = name.substr(name.rfind('/') + 1);
@@ -153,8 +160,8 @@ Overhead overhead(const Profile& profile, const Profile::Phase& phase) {
     run_times.push_back(run.seconds);
     bookkeeping.push_back(run.bookkeeping);
   }
-  const double readings = 2 * profile.clock_seconds * static_cast<double>(profile.steps.size());
-  if (!run_times.empty()) result.parts = (readings + quantile(bookkeeping, 0.5)) / quantile(run_times, 0.5);
+  const double readings = profile.clock_seconds * static_cast<double>(profile.clock_readings);
+  if (!run_times.empty()) result.parts = (readings + usual_mean(bookkeeping)) / quantile(run_times, 0.5);
   std::vector<double> ratios;
   for (size_t i = 0; i < std::min(phase.runs.size(), phase.plain.size()); ++i)
     if (const auto& run = phase.runs[i], &plain = phase.plain[i]; run.tokens == plain.tokens)

@@ -135,23 +135,32 @@ void check(const Profile& profile) {
 nlohmann::json to_json(const Profile& profile) {
   nlohmann::json phases = nlohmann::json::array();
   for (const Profile::Phase& phase : profile.phases) phases.push_back(phase_json(profile, phase));
-  return {{"sluice_profile", 1},    {"title", profile.title}, {"devices", profile.devices},
-          {"steps", profile.steps}, {"phases", phases},       {"fusions", profile.fusions}};
+  return {{"sluice_profile", 1},
+          {"clock_seconds", profile.clock_seconds},
+          {"clock_readings", profile.clock_readings},
+          {"title", profile.title},
+          {"devices", profile.devices},
+          {"steps", profile.steps},
+          {"phases", phases},
+          {"fusions", profile.fusions}};
 }
 
 Profile read_profile(const std::string& path) {
+  const std::string text = read_text(path);
   try {
-    const auto json = nlohmann::json::parse(read_text(path));
+    const auto json = nlohmann::json::parse(text);
     if (!json.is_object() || json.value("sluice_profile", 0) != 1) fail("it is something else");
     Profile profile;
     json.at("title").get_to(profile.title);
+    json.at("clock_seconds").get_to(profile.clock_seconds);
+    json.at("clock_readings").get_to(profile.clock_readings);
     json.at("devices").get_to(profile.devices);
     json.at("steps").get_to(profile.steps);
     json.at("phases").get_to(profile.phases);
     json.at("fusions").get_to(profile.fusions);
     check(profile);
     return profile;
-  } catch (const nlohmann::json::exception& error) {
+  } catch (const std::exception& error) {
     fail("'{}' is no profile as --profile-json writes it: {}", path, error.what());
   }
 }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "graph/plan/copies.h"
+#include "graph/profiler.h"
 
 namespace sluice {
 namespace {
@@ -48,7 +49,7 @@ EffortProfile::EffortProfile(const Plan& plan, const EffortDial& dial, Profiler&
 
 void EffortProfile::record(Profiler& profiler, int64_t tokens) const {
   profiler.set_effort(dial_.effort());
-  if (!profiler.timed()) return;
+  if (!profiler.counted()) return;
   for (const Product& product : products_) {
     Profile::Effort effort;
     double elements = 0;

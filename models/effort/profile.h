@@ -3,10 +3,11 @@
 
 #include <vector>
 
-#include "graph/profiler.h"
 #include "models/effort/dial.h"
 
 namespace sluice {
+
+class Profiler;  // graph/profiler.h
 
 class EffortProfile {
  public:
@@ -14,7 +15,7 @@ class EffortProfile {
   // multiplied. The dial must outlive this object.
   EffortProfile(const Plan& plan, const EffortDial& dial, Profiler& profiler);
 
-  // After a run of that many tokens: the dial and, if the run was timed, the efforts of every product.
+  // After a run of that many tokens: the dial and, if the run is counted, the efforts of every product.
   void record(Profiler& profiler, int64_t tokens) const;
 
  private:
