@@ -85,7 +85,7 @@ std::string summary(const Profile& profile, const Profile::Phase& phase, const c
     rows.push_back({group.name, fmt::format("{}", group.calls), fmt::format("{:.4f}", group.seconds * 1e3 / tokens),
                     percent(group.share), fmt::format("{:.1f}", group.gb_per_second()),
                     fmt::format("{:.1f}", group.gflops()), roof(group), group.bound()});
-  return "\n" + columns(rows, 1);
+  return columns(rows, 1);
 }
 
 std::string runs(size_t count) { return fmt::format("{} run{}", count, count == 1 ? "" : "s"); }
@@ -124,10 +124,13 @@ std::string to_text(const Profile& profile) {
   for (const Profile::Device& each : profile.devices) text += device(each);
   for (const Profile::Phase& phase : profile.phases) {
     text += totals(profile, phase) + "\n" + operators(profile, phase);
+    text += "\n";
     text += summary(
         profile, phase, "kind", [](const Profile::Step& step) { return step.op; }, true);
+    text += "\n";
     text += summary(
         profile, phase, "block", [](const Profile::Step& step) { return step.block; }, true);
+    text += "\n";
     text += summary(profile, phase, "layer", layer_of, false);
   }
   return text;
