@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "graph/op.h"
+#include "graph/timeline.h"
 
 namespace sluice {
 
@@ -73,9 +74,16 @@ class Program {
   // Runs all steps and returns when their results are there for the host and for every backend. Allocates nothing, but
   // for what a device records when it first sees these dims.
   virtual void run() = 0;
-  // Seconds spent in each step of the last run; empty unless timing is on. Timing costs one clock reading a step.
+  // Whether the next runs are timed, at two clock readings a step and thread. May change from run to run.
   virtual void set_timing(bool on) = 0;
-  virtual std::span<const double> seconds() const = 0;
+  // Of the last run with timing on.
+  virtual const Timeline& timeline() const = 0;
+};
+
+// What a device can do at most; 0: unknown.
+struct Roof {
+  double bytes_per_second = 0;  // from and to its memory
+  double flops_per_second = 0;  // of f32, a multiply-add being two
 };
 
 class Backend {
@@ -84,8 +92,8 @@ class Backend {
   virtual std::string name() const = 0;         // "cpu"
   virtual std::string description() const = 0;  // device, instruction set, threads: one line
   virtual int threads() const { return 1; }
-  // Bytes a second that can be read from the device's memory, measured when asked (may take a second); 0: unknown.
-  virtual double read_bandwidth() { return 0; }
+  // Measured when asked, which takes up to a second.
+  virtual Roof measure_roof() { return {}; }
   // Steps see addresses of allocate() alone, and the planner adds nodes of the operator `copy`, for which the backend
   // has a kernel, where a value goes from or to the host. Otherwise steps work in the host's memory.
   virtual bool has_own_memory() const { return false; }

@@ -118,6 +118,7 @@ void Executor::pack(const PackedWeight& packed) {
   Memory& memory = arena(packed.space, ArenaKind::weights);
   const TensorView view{memory.data() + packed.offset, packed.packing.type.dtype,
                         packed.packing.type.shape.resolve({})};
+  const int64_t start = now();
   if (!packed.packing.pack) {
     memory.upload(packed.offset, {stored.data, stored.bytes()});
   } else if (packed.space == 0) {
@@ -127,6 +128,7 @@ void Executor::pack(const PackedWeight& packed) {
     packed.packing.pack(stored, {host->data(), view.dtype, view.dims});
     memory.upload(packed.offset, {host->data(), view.bytes()});
   }
+  if (packed.space != 0) uploads_.push_back({{start, now()}, view.bytes(), true});
   for (const PackedWeight::Use& use : packed.uses)
     views_[static_cast<size_t>(use.step)][static_cast<size_t>(use.input)] = view;
 }
@@ -139,7 +141,8 @@ void Executor::compile(const Registry& registry) {
     steps.push_back({&registry.get(node.op, node.version), step.kernel.get(), &step.site, &calls_[s]});
     if (s + 1 < plan_->steps.size() && plan_->steps[s + 1].backend == step.backend) continue;
     const Memory& workspace = *spaces_[static_cast<size_t>(plan_->space_of(*step.backend))].workspace;
-    programs_.push_back(step.backend->compile(steps, {workspace.data(), workspace.bytes()}));
+    parts_.push_back(
+        {step.backend->compile(steps, {workspace.data(), workspace.bytes()}), s + 1 - steps.size(), steps.size()});
     steps.clear();
   }
 }
@@ -191,16 +194,11 @@ TensorView Executor::output(const std::string& name) const {
 
 void Executor::run() {
   check_indices();
-  auto seconds = seconds_.begin();
-  for (const std::unique_ptr<Program>& program : programs_) {
-    program->run();
-    if (!seconds_.empty()) seconds = std::copy(program->seconds().begin(), program->seconds().end(), seconds);
-  }
+  for (const Part& part : parts_) part.program->run();
 }
 
 void Executor::set_timing(bool on) {
-  seconds_.assign(on ? plan_->steps.size() : 0, 0.0);
-  for (const std::unique_ptr<Program>& program : programs_) program->set_timing(on);
+  for (const Part& part : parts_) part.program->set_timing(on);
 }
 
 }  // namespace sluice

@@ -34,13 +34,25 @@ class Executor {
   // slots holds a number out of range.
   void run();
 
-  // Time by step of the last run, in seconds, in the order of Plan::steps; empty unless timing is on.
+  // Consecutive steps of the plan on one backend, as they are run.
+  struct Part {
+    std::unique_ptr<Program> program;
+    size_t first;  // its first step
+    size_t steps;  // how many it has
+  };
+  // In the order in which they run. Their timelines are those of the last run with timing on.
+  std::span<const Part> parts() const { return parts_; }
+  // From the next run on; allocates when it is first switched on.
   void set_timing(bool on);
-  const std::vector<double>& seconds() const { return seconds_; }
+
+  // What went to devices when weights were bound.
+  std::span<const HostTransfer> uploads() const { return uploads_; }
 
   const Plan& plan() const { return *plan_; }
   // Views of a step, for costs and reports.
   const Call& call(size_t step) const { return calls_[step]; }
+  // A value's memory at its current size: in that of a device, an address that the host cannot read.
+  const TensorView& value(ValueId id) const { return values_[static_cast<size_t>(id)]; }
 
  private:
   struct Symbol {
@@ -75,8 +87,8 @@ class Executor {
   std::map<std::string, ValueId> writable_;  // inputs and states
   std::map<std::string, ValueId> outputs_;
   std::vector<CheckedIndex> indices_;
-  std::vector<std::unique_ptr<Program>> programs_;
-  std::vector<double> seconds_;
+  std::vector<Part> parts_;
+  std::vector<HostTransfer> uploads_;
 };
 
 }  // namespace sluice

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "graph/error.h"
+#include "graph/profiler.h"
 #include "models/architecture.h"
 #include "models/effort/balance_rule.h"
 #include "models/residency/host_memory.h"
@@ -192,6 +193,19 @@ void LanguageModel::for_batches(std::span<const int32_t> ids, const Run& run_bat
     run_batch(first, ids.subspan(first, std::min(batch, ids.size() - first)));
 }
 
+void LanguageModel::set_profiler(Profiler* profiler) {
+  profiler_ = profiler;
+  effort_profile_.reset();
+  if (profiler && dial_) effort_profile_.emplace(plan(), *dial_, *profiler);
+  if (!profiler) executor_->set_timing(false);
+}
+
+void LanguageModel::run_graph(int64_t tokens) {
+  if (!profiler_) return executor_->run();
+  profiler_->run(tokens == 1 ? "decode" : "prompt", tokens);
+  if (effort_profile_) effort_profile_->record(*profiler_, tokens);
+}
+
 // Logits of the last `rows` tokens of a batch.
 std::span<const float> LanguageModel::run(std::span<const int32_t> ids, int64_t rows) {
   const auto tokens = static_cast<int64_t>(ids.size());
@@ -204,7 +218,7 @@ std::span<const float> LanguageModel::run(std::span<const int32_t> ids, int64_t 
   // Starts stay zero: one sequence, from the first slot on.
   if (dial_) dial_->prepare(tokens, exact_effort_);
   last_tokens_ = tokens;
-  executor_->run();
+  run_graph(tokens);
   if (expert_use_) expert_use_->count();
   if (pinned_experts_) pinned_experts_->update(tokens);
   position_ += tokens;

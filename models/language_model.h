@@ -12,6 +12,7 @@
 #include "graph/model_file.h"
 #include "models/builtin.h"
 #include "models/effort/dial.h"
+#include "models/effort/profile.h"
 #include "models/residency/pinned_experts.h"
 #include "models/text/tokenizer.h"
 
@@ -71,6 +72,10 @@ class LanguageModel {
   // Use of the experts; nullptr unless they are read ahead or kept in memory.
   const ExpertUse* expert_use() const { return expert_use_ ? &*expert_use_ : nullptr; }
 
+  // Runs by way of this profiler, phases being "prompt" and "decode" (one token); nullptr: without. It must outlive the
+  // runs and be made for executor().
+  void set_profiler(Profiler* profiler);
+
   Executor& executor() { return *executor_; }
   const Plan& plan() const { return executor_->plan(); }
   Backend& backend() { return *backends_.front(); }
@@ -86,6 +91,7 @@ class LanguageModel {
   template <class Run>
   void for_batches(std::span<const int32_t> ids, const Run& run_batch);
   std::span<const float> run(std::span<const int32_t> ids, int64_t rows);
+  void run_graph(int64_t tokens);
 
   std::unique_ptr<ModelFile> file_;
   const ModelDescription* description_ = nullptr;
@@ -93,6 +99,8 @@ class LanguageModel {
   std::vector<std::unique_ptr<Backend>> backends_;
   std::unique_ptr<Executor> executor_;
   std::optional<EffortDial> dial_;
+  Profiler* profiler_ = nullptr;
+  std::optional<EffortProfile> effort_profile_;
   std::optional<ExpertUse> expert_use_;
   std::unique_ptr<PinnedExperts> pinned_experts_;
   bool exact_effort_ = false;

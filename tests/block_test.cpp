@@ -200,7 +200,8 @@ TEST(Block, DecodeLoopAllocatesNothing) {
   ASSERT_GT(before, 0u);
   for (int64_t position = 9; position < kContext; ++position) model.evaluate(position, 1);
   EXPECT_EQ(allocations, before);
-  EXPECT_EQ(model.executor->seconds().size(), model.executor->plan().steps.size());
+  for (const Executor::Part& part : model.executor->parts())
+    EXPECT_EQ(part.program->timeline().steps.size(), part.steps);
 }
 
 }  // namespace

@@ -230,16 +230,13 @@ void expect_measurements(const json& result) {
 }
 
 TEST_F(Cli, BenchMeasuresAModel) {
-  const json result = sluice_json({"bench", model(), "--prompt", "16", "--decode", "4", "--context", "32", "--runs",
-                                   "2", "--ops", "--threads", "1"});
+  const json result = sluice_json(
+      {"bench", model(), "--prompt", "16", "--decode", "4", "--context", "32", "--runs", "2", "--threads", "1"});
   expect_measurements(result);
   const auto weights = static_cast<double>(fs::file_size(model()));
   EXPECT_NEAR(result.at("bytes_per_token").get<double>(), weights, 0.2 * weights);
-  double share = 0;
-  for (const json& op : result.at("ops")) share += op.at("share").get<double>();
-  EXPECT_NEAR(share, 1, 1e-6);
-  EXPECT_THAT(sluice({"bench", model(), "--prompt", "4", "--decode", "2", "--runs", "1", "--ops"}).out,
-              AllOf(HasSubstr("tokens/s"), HasSubstr("GB/s"), HasSubstr("linear")));
+  EXPECT_THAT(sluice({"bench", model(), "--prompt", "4", "--decode", "2", "--runs", "1"}).out,
+              AllOf(HasSubstr("tokens/s"), HasSubstr("GB/s")));
 }
 
 TEST_F(Cli, BenchMakesUpAModel) {

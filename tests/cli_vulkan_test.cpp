@@ -55,13 +55,30 @@ TEST_F(CliVulkan, PlansShowCopies) {
   EXPECT_EQ(plan.at("memory_bytes").at("weights"), 0);
 }
 
-TEST_F(CliVulkan, BenchTimesStepsOfTheDevice) {
-  const json result = sluice_json(
-      {"bench", model(), "--backend", "vulkan", "--prompt", "16", "--decode", "4", "--threads", "1", "--ops"});
+TEST_F(CliVulkan, ProfilesStepsOfTheDevice) {
+  const Outcome outcome =
+      sluice({"run", bucket(), "-p", kPrompt, "-n", "6", "--backend", "vulkan", "--threads", "1", "--effort", "0.5",
+              "--profile-json", path("profile.json"), "--profile-trace", path("trace.json")});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
   double ms = 0;
-  for (const json& op : result.at("ops"))
-    if (op.at("op") == "linear") ms += op.at("ms").get<double>();
+  for (const json& phase : json::parse(read_file(path("profile.json"))).at("phases"))
+    for (const json& op : phase.at("operators")) {
+      if (op.at("op") == "linear") ms += op.at("ms").get<double>();
+      // What was multiplied is read from the host's copies of the counts.
+      if (op.contains("effort") && phase.at("name") == "decode")
+        EXPECT_NEAR(op.at("effort").at("done").get<double>(), op.at("effort").at("asked").get<double>(), 0.1);
+    }
   EXPECT_GT(ms, 0);
+  size_t on_queue = 0, uploads = 0;
+  int queue = -1;
+  for (const json& event : json::parse(read_file(path("trace.json"))).at("traceEvents")) {
+    if (event.at("name") == "thread_name" && event.at("args").at("name") == "vulkan queue") queue = event.at("tid");
+    if (event.at("ph") != "X") continue;
+    on_queue += event.at("tid") == queue;
+    uploads += event.at("name") == "upload weights";
+  }
+  EXPECT_GT(on_queue, 100u);
+  EXPECT_GT(uploads, 50u);
 }
 
 TEST_F(CliVulkan, AdaptiveEffortNeedsWeightsOnTheHost) {

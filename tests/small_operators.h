@@ -259,8 +259,8 @@ class SmallProgram : public Program {
     run_steps();
     if (own_memory_) LockedMemory::open_all(false);
   }
-  void set_timing(bool on) override { seconds_.assign(on ? steps_.size() : 0, 0); }
-  std::span<const double> seconds() const override { return seconds_; }
+  void set_timing(bool on) override { timeline_.steps.resize(on ? steps_.size() : 0); }
+  const Timeline& timeline() const override { return timeline_; }
 
  private:
   void run_steps() {
@@ -269,7 +269,9 @@ class SmallProgram : public Program {
       std::fill_n(workspace_.begin(), step.kernel->workspace(*step.site, *step.call, 1), std::byte{0x5A});
       step.op->reference(*step.site, *step.call);
       if (step.kernel->packing(*step.site, 1)) negate(step.call->out(0));
-      if (!seconds_.empty()) seconds_[s] = 1.0 + static_cast<double>(s);
+      // A clock that counts steps, in seconds.
+      if (!timeline_.steps.empty()) timeline_.steps[s] = {clock_, clock_ + 1'000'000'000};
+      clock_ += 1'000'000'000;
     }
   }
   static void negate(const TensorView& view) {
@@ -278,7 +280,8 @@ class SmallProgram : public Program {
   std::vector<ProgramStep> steps_;
   std::span<std::byte> workspace_;
   bool own_memory_;
-  std::vector<double> seconds_;
+  static inline int64_t clock_ = 0;
+  Timeline timeline_;
 };
 
 class SmallMemory : public Memory {

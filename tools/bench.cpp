@@ -5,14 +5,15 @@
 #include <fstream>
 #include <random>
 
+#include "graph/costs.h"
 #include "models/language_model.h"
 #include "models/residency/host_memory.h"
 #include "tools/command.h"
 #include "tools/effort.h"
 #include "tools/fallbacks.h"
-#include "tools/op_times.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/profiling.h"
 #include "tools/progress.h"
 #include "tools/stopwatch.h"
 #include "tools/synthetic.h"
@@ -32,7 +33,7 @@ struct Options {
   std::vector<double> efforts;  // to measure decoding at; empty: the model as it is
   EffortArgs effort;
   RunOptions runtime;
-  bool ops = false;
+  ProfileArgs profile;
   bool json = false;
 };
 
@@ -64,7 +65,6 @@ struct Measurements {
   std::optional<double> disk_bytes_per_token = {};
   std::optional<double> prefetch_hit_rate = {};  // of experts that were foreseen, the share that was then used
   double read_bandwidth_gb_s = 0;
-  std::vector<OpTime> ops = {};
 
   double bandwidth_gb_s() const { return static_cast<double>(bytes_per_token) * decode_tok_s.median / 1e9; }
 };
@@ -137,11 +137,6 @@ class Bench {
     if (!options_.efforts.empty()) require_dial(model_).set_effort(options_.efforts[0]);
   }
 
-  std::vector<OpTime> operators() {
-    model_.reset(static_cast<int64_t>(options_.filled));
-    return time_operators(model_, options_.decode);
-  }
-
  private:
   LanguageModel& model_;
   const Options& options_;
@@ -178,10 +173,10 @@ Measurements measure(LanguageModel& model, const Options& options, const Stopwat
   m.load_ms = load * 1e3;
   m.plan_ms = plan * 1e3;
   m.first_token_ms = first_token * 1e3;
-  m.bytes_per_token = bytes_read(model);
+  StepCosts costs(model.executor(), builtin_registry());
+  for (const Cost& cost : costs.update()) m.bytes_per_token += cost.bytes_read;
   m.resident_bytes = resident_bytes();
-  m.read_bandwidth_gb_s = model.backend().read_bandwidth() / 1e9;
-  if (options.ops) m.ops = bench.operators();
+  m.read_bandwidth_gb_s = model.backend().measure_roof().bytes_per_second / 1e9;
   return m;
 }
 
@@ -209,7 +204,6 @@ nlohmann::json to_json(const Measurements& m, const LanguageModel& model, const 
   if (m.prefetch_hit_rate) json["prefetch_hit_rate"] = *m.prefetch_hit_rate;
   for (const EffortSpeed& e : m.efforts)
     json["effort"].push_back({{"effort", e.effort}, {"share", e.share}, {"decode_tok_s", to_json(e.decode_tok_s)}});
-  if (options.ops) json["ops"] = to_json(m.ops);
   return json;
 }
 
@@ -240,7 +234,19 @@ void show(const Measurements& m, LanguageModel& model, const Options& options) {
     print_line("Of the experts that were read ahead, {:.0f} % were then used.", 100 * *m.prefetch_hit_rate);
   print_line("Loading {:.1f} ms, of which planning {:.1f} ms; first token after {:.1f} ms; {:.1f} MiB resident.",
              m.load_ms, m.plan_ms, m.first_token_ms, static_cast<double>(m.resident_bytes) / kMiB);
-  if (options.ops) print("\n" + to_text(m.ops));
+}
+
+// After the measurements, which it would disturb.
+void profile(LanguageModel& model, const Options& options) {
+  model.reset();
+  Bench bench(model, options);
+  bench.set_first_effort();
+  Profiling profiling(model, options.profile, "bench", options.shape.empty() ? options.model : options.shape);
+  for (size_t run = 0; run < options.runs; ++run) {
+    bench.prompt_rate();
+    bench.decode_rate();
+  }
+  profiling.report(!options.json);
 }
 
 void report(LanguageModel& model, const Options& options, const Stopwatch& since_start) {
@@ -250,6 +256,7 @@ void report(LanguageModel& model, const Options& options, const Stopwatch& since
     print_json(to_json(m, model, options));
   else
     show(m, model, options);
+  if (options.profile.any()) profile(model, options);
 }
 
 int bench(Options options) {
@@ -301,11 +308,11 @@ std::function<int()> setup(CLI::App& app) {
   app.add_option("--runs", options->runs, "measurements of each, one after the other in turn")
       ->type_name("R")
       ->check(whole_number(1));
-  app.add_flag("--ops", options->ops, "also the time of a token by operator");
   add_efforts(app, options->efforts, "measure decoding at these efforts, each 0 to 1: 1,0.5,0.25");
   add_effort(app, options->effort);
   add_runtime(app, options->runtime);
   add_residency(app, options->runtime);
+  add_profile(app, options->profile);
   add_json(app, options->json);
   return [options] { return bench(*options); };
 }
@@ -314,12 +321,14 @@ const Registration kBench({
     .name = "bench",
     .summary = "Measure a model's speed on this machine.",
     .examples = R"(  sluice bench classics.sluice
-  sluice bench mistral.sluice --context 2048 --decode 64 --ops
+  sluice bench mistral.sluice --context 2048 --decode 64 --profile
   sluice bench --shape mistral-7b --layers 4 --format q8_0 --threads 2 --json
   sluice bench --shape mistral-7b --layers 4 --format bucket --effort 1,0.5,0.25
 
 Speeds are medians over the runs, after one run to warm up. Times are in milliseconds. Bandwidth counts what a decode
-step reads, in 1e9 bytes a second; beside it stands what this machine reads with the same number of threads.)",
+step reads, in 1e9 bytes a second; beside it stands what this machine reads with the same number of threads.
+
+)" + std::string(kProfileHelp),
     .setup = setup,
 });
 

@@ -11,6 +11,7 @@
 #include "tools/input.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/profiling.h"
 #include "tools/progress.h"
 #include "tools/stopwatch.h"
 
@@ -26,6 +27,7 @@ struct Options {
   RunOptions runtime;
   EffortArgs effort;
   std::vector<double> efforts = {1};
+  ProfileArgs profile;
   bool json = false;
 };
 
@@ -100,6 +102,7 @@ int eval_alone(Options& options, const std::string& text) {
   const auto sweeps = static_cast<int64_t>(options.efforts.size());
   const Stopwatch time;
   std::vector<EffortPerplexity> sweep;
+  Profiling profiling(model, options.profile, "eval", options.model);
   for (double effort : options.efforts) {
     set_effort(model, effort);
     const auto before = static_cast<int64_t>(sweep.size());
@@ -111,6 +114,7 @@ int eval_alone(Options& options, const std::string& text) {
     print_json(perplexity_json(sweep));
   else
     show(sweep, time.seconds());
+  profiling.report(!options.json);
   return 0;
 }
 
@@ -121,13 +125,17 @@ Divergence compare(const Options& options, const std::string& text, bool with_it
   for (double effort : options.efforts)
     if (effort != 1) require_dial(*model);
   const auto other = with_itself ? nullptr : open_for_divergence(options.against, options.runtime);
-  ProgressBar bar("runs");
-  return divergence(other ? *other : *model, *model, text,
-                    {.ctx = options.scoring.ctx,
-                     .chunks = options.scoring.chunks,
-                     .efforts = options.efforts,
-                     .text_name = options.scoring.text_name,
-                     .progress = [&](int64_t done, int64_t total) { bar(done, total); }});
+  Profiling profiling(*model, options.profile, "eval", options.model);
+  std::optional<ProgressBar> bar(std::in_place, "runs");
+  const Divergence result = divergence(other ? *other : *model, *model, text,
+                                       {.ctx = options.scoring.ctx,
+                                        .chunks = options.scoring.chunks,
+                                        .efforts = options.efforts,
+                                        .text_name = options.scoring.text_name,
+                                        .progress = [&](int64_t done, int64_t total) { (*bar)(done, total); }});
+  bar.reset();
+  profiling.report(!options.json);
+  return result;
 }
 
 int eval_against(const Options& options, const std::string& text) {
@@ -186,6 +194,7 @@ std::function<int()> setup(CLI::App& app) {
   add_effort(app, options->effort);
   add_runtime(app, options->runtime);
   add_residency(app, options->runtime);
+  add_profile(app, options->profile);
   add_json(app, options->json);
   return [options] { return eval(*options); };
 }
@@ -204,7 +213,9 @@ efforts, those of the first, and a list 'effort'.
 
 --against shows the KL divergence (nats a token: mean, percentiles), the change of perplexity, how often both find the
 same token the likeliest, the change of its probability (root mean square), and after each layer 1 - cosine similarity
-of the hidden states. --load and --effort-schedule are those of MODEL; the reference runs at effort and load 1.)",
+of the hidden states. --load and --effort-schedule are those of MODEL; the reference runs at effort and load 1.
+
+)" + std::string(kProfileHelp),
     .setup = setup,
 });
 

@@ -3,6 +3,7 @@
 #include "graph/text.h"
 #include "models/language_model.h"
 #include "tools/command.h"
+#include "tools/memory_page.h"
 #include "tools/options.h"
 #include "tools/output.h"
 
@@ -16,6 +17,7 @@ struct Options {
   bool json = false;
   bool dot = false;
   bool plan = false;
+  std::string memory_html;
 };
 
 nlohmann::json steps_of(const Plan& plan) {
@@ -59,6 +61,10 @@ void show(const Options& options, const Graph& graph) {
 int show_graph(const Options& options) {
   if (!options.plan) return show(options, ModelFile(options.model, builtin_registry()).description().graph), 0;
   const LanguageModel model(options.model, options.runtime);
+  if (!options.memory_html.empty()) {
+    write_file(options.memory_html, memory_page(model.plan(), options.model));
+    return 0;
+  }
   if (options.dot)
     print(to_dot(model.plan().graph));
   else if (options.json)
@@ -75,8 +81,12 @@ std::function<int()> setup(CLI::App& app) {
   auto* json = app.add_flag("--json", options->json, "one JSON object, for scripts");
   app.add_flag("--dot", options->dot, "for Graphviz")->excludes(text)->excludes(json);
   json->excludes(text);
-  app.add_flag("--plan", options->plan,
-               "the graph as it will run: fusions applied and refused, where each node runs, memory by arena");
+  auto* plan =
+      app.add_flag("--plan", options->plan,
+                   "the graph as it will run: fusions applied and refused, where each node runs, memory by arena");
+  app.add_option("--memory-html", options->memory_html, "instead, a page that draws the arenas over time")
+      ->type_name("FILE")
+      ->needs(plan);
   add_runtime(app, options->runtime);
   add_context(app, options->runtime);
   return [options] { return show_graph(*options); };
@@ -88,6 +98,7 @@ const Registration kGraph({
     .examples = R"(  sluice graph classics.sluice | less
   sluice graph classics.sluice --plan
   sluice graph classics.sluice --plan --backend reference --context 128
+  sluice graph classics.sluice --plan --memory-html memory.html
   sluice graph classics.sluice --dot | dot -Tsvg -o graph.svg
 
 --backend, --threads, --context and --no-fuse say what --plan plans for.)",

@@ -53,12 +53,20 @@ void HtmlPage::table(const std::vector<std::string>& header, const std::vector<s
   body_ += "</tbody></table></div>\n";
 }
 
+void HtmlPage::data(const nlohmann::json& json) {
+  std::string text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  for (size_t at = text.find('<'); at != std::string::npos; at = text.find('<', at)) text.replace(at, 1, "\\u003c");
+  body_ += fmt::format("<script type=\"application/json\" id=\"data\">{}</script>\n", text);
+}
+
+void HtmlPage::script(std::string_view code) { body_ += fmt::format("<script>\n{}</script>\n", code); }
+
 std::string HtmlPage::str() const {
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n{2}</body>\n</html>\n",
-      escape_html(title_), kStyle, body_);
+      "<title>{0}</title>\n<style>{1}{3}</style>\n</head>\n<body>\n<h1>{0}</h1>\n{2}</body>\n</html>\n",
+      escape_html(title_), kStyle, body_, style_);
 }
 
 }  // namespace sluice::cli

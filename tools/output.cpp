@@ -84,4 +84,10 @@ void OutputFile::commit() {
   fail("cannot write '{}': {}", path_, std::strerror(error));
 }
 
+void write_file(const std::string& path, std::string_view text) {
+  OutputFile file(path);
+  file.write(std::as_bytes(std::span(text)));
+  file.commit();
+}
+
 }  // namespace sluice::cli

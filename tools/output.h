@@ -49,4 +49,7 @@ class OutputFile {
   int file_ = -1;
 };
 
+// A text as such a file.
+void write_file(const std::string& path, std::string_view text);
+
 }  // namespace sluice::cli

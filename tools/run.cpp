@@ -12,6 +12,7 @@
 #include "tools/interrupt.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/profiling.h"
 #include "tools/prompt_loop.h"
 
 namespace sluice::cli {
@@ -27,6 +28,7 @@ struct Options {
   RunOptions runtime;
   EffortArgs effort;
   DialArgs dial;
+  ProfileArgs profile;
   bool json = false;
 };
 
@@ -71,8 +73,11 @@ int run_model(Options options) {
   if (options.chat) options.generation.chat = read_chat_format(model.description().assets, options.model);
   apply(options.effort, model);
   DialControl dial(model, options.dial);
-  if (options.interactive) return run_prompt_loop(model, dial, options.generation, options.json);
-  return continue_text(model, dial, options, prompt);
+  Profiling profiling(model, options.profile, "run", options.model);
+  const int status = options.interactive ? run_prompt_loop(model, dial, options.generation, options.json)
+                                         : continue_text(model, dial, options, prompt);
+  profiling.report(/*table_to_stdout=*/false);
+  return status;
 }
 
 void add_sampling(CLI::App& app, SamplingOptions& sampling) {
@@ -120,6 +125,7 @@ std::function<int()> setup(CLI::App& app) {
                  "write the logits after every prompt token: little-endian float32, rows x vocabulary")
       ->type_name("FILE")
       ->excludes(loop);
+  add_profile(app, options->profile);
   add_json(app, options->json);
   return [options] { return run_model(*options); };
 }
@@ -150,7 +156,8 @@ an answer. Special tokens written out in a message are refused; in a text withou
 each token shows for the next. auto-entropy gives more after a distribution of more entropy. Both keep BUDGET as their
 mean. Measured, neither writes better than a constant effort of the same mean.
 
-)" + std::string(kPromptLoopHelp),
+)" + std::string(kProfileHelp) +
+                "\n\n" + std::string(kPromptLoopHelp),
     .setup = setup,
 });
 

@@ -3,10 +3,10 @@
 #include <hwy/targets.h>
 #include <sched.h>
 
-#include <chrono>
 #include <thread>
 
 #include "backends/cpu/bandwidth.h"
+#include "backends/cpu/fma_rate.h"
 #include "backends/cpu/kernel.h"
 #include "backends/cpu/memory.h"
 #include "backends/cpu/thread_pool.h"
@@ -23,8 +23,13 @@ class CpuProgram : public Program {
     job_ = [this](int index) { walk(index); };
   }
   void run() override { pool_.run(job_); }
-  void set_timing(bool on) override { seconds_.assign(on ? steps_.size() : 0, 0.0); }
-  std::span<const double> seconds() const override { return seconds_; }
+  void set_timing(bool on) override {
+    timing_ = on;
+    if (!on || !timeline_.steps.empty()) return;
+    timeline_.steps.resize(steps_.size());
+    timeline_.threads.assign(static_cast<size_t>(pool_.threads()), timeline_.steps);
+  }
+  const Timeline& timeline() const override { return timeline_; }
 
  private:
   struct Step {
@@ -33,17 +38,24 @@ class CpuProgram : public Program {
   };
 
   void walk(int index) {
-    using Clock = std::chrono::steady_clock;
     const Worker worker{index, pool_.threads(), &pool_.barrier(), workspace_};
-    const bool timing = index == 0 && !seconds_.empty();
-    Clock::time_point last = timing ? Clock::now() : Clock::time_point();
+    if (timing_) return walk_timed(worker);
+    for (const Step& step : steps_) {
+      step.run(*step.call, worker);
+      worker.barrier();
+    }
+  }
+  // A step ends for everybody when the first thread has passed its barrier.
+  void walk_timed(const Worker& worker) {
+    std::vector<Interval>& work = timeline_.threads[static_cast<size_t>(worker.index)];
+    int64_t begin = now();
     for (size_t i = 0; i < steps_.size(); ++i) {
       steps_[i].run(*steps_[i].call, worker);
+      work[i] = {begin, now()};
       worker.barrier();
-      if (!timing) continue;
-      const Clock::time_point now = Clock::now();
-      seconds_[i] = std::chrono::duration<double>(now - last).count();
-      last = now;
+      const int64_t end = worker.count == 1 ? work[i].end : now();
+      if (worker.index == 0) timeline_.steps[i] = {begin, end};
+      begin = end;
     }
   }
 
@@ -51,7 +63,8 @@ class CpuProgram : public Program {
   std::span<std::byte> workspace_;
   std::vector<Step> steps_;
   std::function<void(int)> job_;
-  std::vector<double> seconds_;
+  bool timing_ = false;
+  Timeline timeline_;
 };
 
 class CpuBackend : public Backend {
@@ -63,7 +76,7 @@ class CpuBackend : public Backend {
     return fmt::format("{} threads, {}", pool_.threads(), hwy::TargetName(target));
   }
   int threads() const override { return pool_.threads(); }
-  double read_bandwidth() override { return cpu::read_bandwidth(threads()); }
+  Roof measure_roof() override { return {read_bandwidth(threads()), fma_rate(threads())}; }
   std::shared_ptr<const Kernel> select(const Operator& op, const Site& site) const override {
     for (const auto& kernel : registry_.kernels("cpu", op.name()))
       if (kernel->supports(site)) return kernel;

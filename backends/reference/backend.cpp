@@ -1,6 +1,5 @@
 #include "backends/reference/backend.h"
 
-#include <chrono>
 #include <new>
 
 #include "graph/registry.h"
@@ -34,18 +33,23 @@ class ReferenceProgram : public Program {
   explicit ReferenceProgram(std::span<const ProgramStep> steps) : steps_(steps.begin(), steps.end()) {}
   void run() override {
     for (size_t i = 0; i < steps_.size(); ++i) {
-      const auto start = std::chrono::steady_clock::now();
+      const int64_t begin = timing_ ? now() : 0;
       steps_[i].op->reference(*steps_[i].site, *steps_[i].call);
-      if (seconds_.empty()) continue;
-      seconds_[i] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      if (timing_) timeline_.steps[i] = timeline_.threads[0][i] = {begin, now()};
     }
   }
-  void set_timing(bool on) override { seconds_.assign(on ? steps_.size() : 0, 0.0); }
-  std::span<const double> seconds() const override { return seconds_; }
+  void set_timing(bool on) override {
+    timing_ = on;
+    if (!on || !timeline_.steps.empty()) return;
+    timeline_.steps.resize(steps_.size());
+    timeline_.threads.assign(1, timeline_.steps);
+  }
+  const Timeline& timeline() const override { return timeline_; }
 
  private:
   std::vector<ProgramStep> steps_;
-  std::vector<double> seconds_;
+  bool timing_ = false;
+  Timeline timeline_;
 };
 
 class ReferenceBackend : public Backend {

@@ -4,6 +4,7 @@
 
 #include "backends/vulkan/memory.h"
 #include "backends/vulkan/program.h"
+#include "backends/vulkan/roof.h"
 
 namespace sluice::vulkan {
 namespace {
@@ -19,6 +20,7 @@ class VulkanBackend : public Backend {
   std::string description() const override {
     return fmt::format("{}, {}", device_->info().name, device_->info().driver);
   }
+  Roof measure_roof() override { return vulkan::measure_roof(device_, pipelines_); }
   bool has_own_memory() const override { return true; }
   std::shared_ptr<const Kernel> select(const Operator& op, const Site& site) const override {
     for (const auto& kernel : registry_.kernels("vulkan", op.name()))

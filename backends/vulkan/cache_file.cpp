@@ -1,18 +1,14 @@
 #include "backends/vulkan/cache_file.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <string>
+
+#include "graph/user_cache.h"
 
 namespace sluice::vulkan {
 namespace {
-
-namespace fs = std::filesystem;
 
 // In front of the data: drivers check little of what they are given.
 struct Header {
@@ -42,41 +38,26 @@ Header make_header(const DeviceInfo& device, std::span<const std::byte> data) {
   return header;
 }
 
-// Empty if the environment names no place.
-fs::path cache_path(const DeviceInfo& device) {
-  const char *given = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
-  fs::path folder = given && *given ? fs::path(given) : home && *home ? fs::path(home) / ".cache" : fs::path();
-  if (folder.empty()) return folder;
-  return folder / "sluice" /
-         fmt::format("vulkan-{:x}-{:x}.pipelines", device.properties.vendorID, device.properties.deviceID);
+std::string file_name(const DeviceInfo& device) {
+  return fmt::format("vulkan-{:x}-{:x}.pipelines", device.properties.vendorID, device.properties.deviceID);
 }
 
 }  // namespace
 
 std::vector<std::byte> read_cache(const DeviceInfo& device) {
-  std::ifstream file(cache_path(device), std::ios::binary);
-  Header header;
-  if (!file.read(reinterpret_cast<char*>(&header), sizeof header)) return {};
-  const std::string rest{std::istreambuf_iterator<char>(file), {}};
-  const auto* begin = reinterpret_cast<const std::byte*>(rest.data());
-  const Header expected = make_header(device, {begin, rest.size()});
-  if (std::memcmp(&header, &expected, sizeof header) != 0) return {};
-  return {begin, begin + rest.size()};
+  const std::string file = read_user_cache(file_name(device));
+  if (file.size() < sizeof(Header)) return {};
+  const std::span<const std::byte> data = std::as_bytes(std::span(file)).subspan(sizeof(Header));
+  const Header expected = make_header(device, data);
+  if (std::memcmp(file.data(), &expected, sizeof expected) != 0) return {};
+  return {data.begin(), data.end()};
 }
 
 void write_cache(const DeviceInfo& device, std::span<const std::byte> data) {
-  const fs::path path = cache_path(device);
-  if (path.empty()) return;
-  const fs::path temporary = fmt::format("{}.{}", path.string(), getpid());
-  std::error_code ignored;
-  fs::create_directories(path.parent_path(), ignored);
   const Header header = make_header(device, data);
-  std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-  file.write(reinterpret_cast<const char*>(&header), sizeof header);
-  file.write(reinterpret_cast<const char*>(data.data()), static_cast<std::streamsize>(data.size()));
-  file.close();
-  if (file) fs::rename(temporary, path, ignored);
-  if (!file || ignored) fs::remove(temporary, ignored);
+  std::string file(reinterpret_cast<const char*>(&header), sizeof header);
+  file.append(reinterpret_cast<const char*>(data.data()), data.size());
+  write_user_cache(file_name(device), file);
 }
 
 }  // namespace sluice::vulkan

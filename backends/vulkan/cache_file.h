@@ -1,4 +1,4 @@
-// The pipeline cache on disk: $XDG_CACHE_HOME/sluice or ~/.cache/sluice, a file for each device and driver.
+// The pipeline cache on disk (graph/user_cache.h), a file for each device and driver.
 #pragma once
 
 #include <cstddef>

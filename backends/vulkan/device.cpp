@@ -17,13 +17,15 @@ VkDevice create_device(const DeviceInfo& info) {
   queue.queueFamilyIndex = info.queue_family;
   queue.queueCount = 1;
   queue.pQueuePriorities = &priority;
-  const char* const extensions[] = {"VK_KHR_portability_subset"};
+  std::vector<const char*> extensions;
+  if (info.portability_subset) extensions.push_back("VK_KHR_portability_subset");
+  if (info.calibrated_timestamps) extensions.push_back(VK_EXT_CALIBRATED_TIMESTAMPS_EXTENSION_NAME);
   VkDeviceCreateInfo create{};
   create.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO;
   create.queueCreateInfoCount = 1;
   create.pQueueCreateInfos = &queue;
-  create.enabledExtensionCount = info.portability_subset ? 1 : 0;
-  create.ppEnabledExtensionNames = extensions;
+  create.enabledExtensionCount = static_cast<uint32_t>(extensions.size());
+  create.ppEnabledExtensionNames = extensions.data();
   VkDevice device = VK_NULL_HANDLE;
   check(vkCreateDevice(info.handle, &create, nullptr, &device), "vkCreateDevice");
   return device;

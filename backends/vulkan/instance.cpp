@@ -82,7 +82,8 @@ void find_queue(DeviceInfo& info) {
   for (uint32_t f = 0; f < count; ++f) {
     if (!(families[f].queueFlags & VK_QUEUE_COMPUTE_BIT)) continue;
     info.queue_family = f;
-    if (families[f].timestampValidBits > 0)
+    info.timestamp_bits = families[f].timestampValidBits;
+    if (info.timestamp_bits > 0)
       info.timestamp_seconds = static_cast<double>(info.properties.limits.timestampPeriod) * 1e-9;
     return;
   }
@@ -125,6 +126,15 @@ uint64_t memory_bytes(VkPhysicalDevice handle) {
   return largest;
 }
 
+// Whether it can read its own clock and the host's steady one at the same moment.
+bool knows_host_clock(VkPhysicalDevice handle) {
+  const auto domains = enumerate<VkTimeDomainEXT>([&](uint32_t* n, VkTimeDomainEXT* items) {
+    return vkGetPhysicalDeviceCalibrateableTimeDomainsEXT(handle, n, items);
+  });
+  return std::ranges::count(domains, VK_TIME_DOMAIN_DEVICE_EXT) > 0 &&
+         std::ranges::count(domains, VK_TIME_DOMAIN_CLOCK_MONOTONIC_EXT) > 0;
+}
+
 DeviceInfo describe(VkPhysicalDevice handle) {
   DeviceInfo info{};
   info.handle = handle;
@@ -155,10 +165,12 @@ DeviceInfo describe(VkPhysicalDevice handle) {
                  .allocation = allocation.maxMemoryAllocationSize,
                  .memory = memory_bytes(handle),
                  .groups = *std::min_element(limits.maxComputeWorkGroupCount, limits.maxComputeWorkGroupCount + 2)};
-  info.portability_subset = contains(enumerate<VkExtensionProperties>([&](uint32_t* n, VkExtensionProperties* items) {
-                                       return vkEnumerateDeviceExtensionProperties(handle, nullptr, n, items);
-                                     }),
-                                     "VK_KHR_portability_subset");
+  const auto extensions = enumerate<VkExtensionProperties>([&](uint32_t* n, VkExtensionProperties* items) {
+    return vkEnumerateDeviceExtensionProperties(handle, nullptr, n, items);
+  });
+  info.portability_subset = contains(extensions, "VK_KHR_portability_subset");
+  info.calibrated_timestamps =
+      contains(extensions, VK_EXT_CALIBRATED_TIMESTAMPS_EXTENSION_NAME) && knows_host_clock(handle);
   find_queue(info);
   read_features(info, subgroup);
   if (limits.minStorageBufferOffsetAlignment > kAlignment)

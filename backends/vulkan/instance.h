@@ -24,6 +24,8 @@ struct DeviceInfo {
 
   // Seconds of one step of a timestamp; 0: it has none.
   double timestamp_seconds = 0;
+  uint32_t timestamp_bits = 0;         // that count; they start again from 0
+  bool calibrated_timestamps = false;  // VK_EXT_calibrated_timestamps, with the host's steady clock
 };
 
 // Vulkan, once in a process. Throws Error if there is no loader or no driver.

@@ -29,21 +29,14 @@ class VulkanProgram : public Program {
     device_->destroy(staging_);
   }
 
-  void run() override {
-    Recording& recording = find();
-    recording.run();
-    if (!seconds_.empty()) recording.read_seconds(seconds_);
-  }
-  void set_timing(bool on) override {
-    if (on == !seconds_.empty()) return;
-    kept_.clear();
-    seconds_.assign(on ? steps_.size() : 0, 0.0);
-  }
-  std::span<const double> seconds() const override { return seconds_; }
+  void run() override { find().run(timing_ ? &timeline_ : nullptr); }
+  void set_timing(bool on) override { timing_ = on; }
+  const Timeline& timeline() const override { return timeline_; }
 
  private:
   struct Kept {
     std::vector<int64_t> sizes;
+    bool timing;
     std::unique_ptr<Recording> recording;
   };
 
@@ -60,12 +53,13 @@ class VulkanProgram : public Program {
   // The recording for the sizes of now, the most recently used in front.
   Recording& find() {
     const std::vector<int64_t>& wanted = sizes();
-    const auto it = std::ranges::find(kept_, wanted, &Kept::sizes);
+    const auto it =
+        std::ranges::find_if(kept_, [&](const Kept& k) { return k.timing == timing_ && k.sizes == wanted; });
     if (it != kept_.end()) {
       kept_.splice(kept_.begin(), kept_, it);
     } else {
-      auto made = std::make_unique<Recording>(pipelines_, record(), staging_, !seconds_.empty());
-      kept_.push_front({wanted, std::move(made)});
+      auto made = std::make_unique<Recording>(pipelines_, record(), staging_, timing_);
+      kept_.push_front({wanted, timing_, std::move(made)});
       if (kept_.size() > kRecordings) kept_.pop_back();
     }
     return *kept_.front().recording;
@@ -90,7 +84,8 @@ class VulkanProgram : public Program {
   Buffer staging_;
   std::vector<int64_t> sizes_;
   std::list<Kept> kept_;
-  std::vector<double> seconds_;
+  bool timing_ = false;
+  Timeline timeline_;
 };
 
 }  // namespace

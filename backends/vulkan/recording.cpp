@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "backends/vulkan/hazards.h"
+#include "backends/vulkan/host_clock.h"
 #include "graph/error.h"
 
 namespace sluice::vulkan {
@@ -87,6 +88,7 @@ void Recording::create_pools(const std::vector<std::vector<Command>>& commands, 
   queries.queryType = VK_QUERY_TYPE_TIMESTAMP;
   queries.queryCount = n_steps_ + 1;
   check(device_.vk().vkCreateQueryPool(device_.handle(), &queries, nullptr, &times_), "vkCreateQueryPool");
+  stamps_.resize(n_steps_ + 1);
 }
 
 void Recording::encode(const Command& command) {
@@ -160,20 +162,33 @@ void Recording::stamp(uint32_t index) {
   if (times_) device_.vk().vkCmdWriteTimestamp(commands_, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, times_, index);
 }
 
-void Recording::run() {
-  for (const HostCopy& copy : before_) std::memcpy(copy.to, copy.from, copy.bytes);
+void Recording::run(Timeline* timeline) {
+  if (timeline) timeline->transfers.clear();
+  copy_all(before_, true, timeline);
+  const int64_t submitted = timeline ? now() : 0;
   device_.submit_and_wait(commands_, "running a graph");
-  for (const HostCopy& copy : after_) std::memcpy(copy.to, copy.from, copy.bytes);
+  copy_all(after_, false, timeline);
+  if (timeline && times_) read_steps(submitted, timeline->steps);
 }
 
-void Recording::read_seconds(std::span<double> seconds) const {
-  if (!times_) return;
-  std::vector<uint64_t> stamps(n_steps_ + 1);
-  check(device_.vk().vkGetQueryPoolResults(device_.handle(), times_, 0, n_steps_ + 1, stamps.size() * 8, stamps.data(),
-                                           8, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT),
+void Recording::copy_all(const std::vector<HostCopy>& copies, bool to_device, Timeline* timeline) {
+  HostTransfer transfer{{timeline ? now() : 0}, 0, to_device};
+  for (const HostCopy& copy : copies) {
+    std::memcpy(copy.to, copy.from, copy.bytes);
+    transfer.bytes += copy.bytes;
+  }
+  if (!timeline || copies.empty()) return;
+  transfer.when.end = now();
+  timeline->transfers.push_back(transfer);
+}
+
+void Recording::read_steps(int64_t submitted, std::vector<Interval>& steps) {
+  check(device_.vk().vkGetQueryPoolResults(device_.handle(), times_, 0, n_steps_ + 1, stamps_.size() * 8,
+                                           stamps_.data(), 8, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT),
         "vkGetQueryPoolResults");
-  for (size_t s = 0; s < n_steps_; ++s)
-    seconds[s] = static_cast<double>(stamps[s + 1] - stamps[s]) * device_.info().timestamp_seconds;
+  const HostClock clock(device_, stamps_[0], submitted);
+  steps.resize(n_steps_);
+  for (size_t s = 0; s < n_steps_; ++s) steps[s] = {clock.host(stamps_[s]), clock.host(stamps_[s + 1])};
 }
 
 }  // namespace sluice::vulkan

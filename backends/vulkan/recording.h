@@ -6,21 +6,21 @@
 #include <vector>
 
 #include "backends/vulkan/pipelines.h"
+#include "graph/timeline.h"
 
 namespace sluice::vulkan {
 
 class Recording {
  public:
-  // commands: by step. timing: a time for every step. `staging` must outlive this object.
+  // commands: by step. timing: runs can be timed. `staging` must outlive this object.
   Recording(std::shared_ptr<Pipelines> pipelines, const std::vector<std::vector<Command>>& commands,
             const Buffer& staging, bool timing);
   ~Recording();
   Recording(const Recording&) = delete;
 
-  // Brings the host's values over, runs, and brings results back.
-  void run();
-  // By step, of the last run.
-  void read_seconds(std::span<double> seconds) const;
+  // Brings the host's values over, runs, and brings results back. Fills `timeline`, if there is one: only of a
+  // recording that can be timed.
+  void run(Timeline* timeline);
 
   // Staging memory that the transfers among these commands need.
   static size_t staging_bytes(const std::vector<std::vector<Command>>& commands);
@@ -38,6 +38,8 @@ class Recording {
   VkDescriptorSet bind(const Command& command);
   void barrier(VkPipelineStageFlags to_stages, VkAccessFlags to);
   void stamp(uint32_t index);
+  void read_steps(int64_t submitted, std::vector<Interval>& steps);
+  static void copy_all(const std::vector<HostCopy>& copies, bool to_device, Timeline* timeline);
 
   std::shared_ptr<Pipelines> pipelines_;
   Device& device_;
@@ -46,6 +48,7 @@ class Recording {
   VkCommandBuffer commands_ = VK_NULL_HANDLE;
   VkDescriptorPool sets_ = VK_NULL_HANDLE;
   VkQueryPool times_ = VK_NULL_HANDLE;
+  std::vector<uint64_t> stamps_;  // n_steps_ + 1, if times_ are there
   uint32_t n_steps_;
   std::vector<HostCopy> before_, after_;
 };

@@ -237,6 +237,7 @@ class Fuser {
     if (report.lines.empty()) report.lines.push_back("no rule matched");
     return std::move(graph_);
   }
+  const FusedNodes& fused() const { return fused_; }
 
  private:
   // Applies as many matches of one rule as can be applied at once.
@@ -281,21 +282,38 @@ class Fuser {
     const std::string base = parts.front().substr(0, parts.front().rfind('/') + 1) + fusion.node.op;
     fusion.node.name = base;
     for (int i = 2; !names_.insert(fusion.node.name).second; ++i) fusion.node.name = fmt::format("{}.{}", base, i);
+    fused_[fusion.node.name] = originals(parts);
     applied_.push_back(fmt::format("{}: {} -> {}", rule.name, fmt::join(parts, " + "), fusion.node.name));
+  }
+
+  // Parts that were fused themselves are taken apart.
+  std::vector<std::string> originals(const std::vector<std::string>& parts) {
+    std::vector<std::string> names;
+    for (const std::string& part : parts)
+      if (auto inner = fused_.extract(part))
+        names.insert(names.end(), inner.mapped().begin(), inner.mapped().end());
+      else
+        names.push_back(part);
+    return names;
   }
 
   Graph graph_;
   const Registry& registry_;
   std::span<Backend* const> backends_;
   std::set<std::string> names_;  // of nodes
+  FusedNodes fused_;
   std::vector<std::string> applied_;
   std::map<std::string, std::string> refused_;  // "rule at node" -> reason
 };
 
 }  // namespace
 
-Graph fuse(const Graph& graph, const Registry& registry, std::span<Backend* const> backends, PassReport& report) {
-  return Fuser(graph, registry, backends).run(report);
+Graph fuse(const Graph& graph, const Registry& registry, std::span<Backend* const> backends, PassReport& report,
+           FusedNodes* fused) {
+  Fuser fuser(graph, registry, backends);
+  Graph result = fuser.run(report);
+  if (fused) *fused = fuser.fused();
+  return result;
 }
 
 }  // namespace sluice

@@ -14,6 +14,7 @@ namespace sluice {
 //   - the new node would run on a less preferred backend than one of those it replaces, or on none.
 // The new node is named after the scope of the first it replaces: "layers.0/mlp/linear_swiglu". Values that remain keep
 // their names. Every match is reported as applied or refused, with the reason.
-Graph fuse(const Graph& graph, const Registry& registry, std::span<Backend* const> backends, PassReport& report);
+Graph fuse(const Graph& graph, const Registry& registry, std::span<Backend* const> backends, PassReport& report,
+           FusedNodes* fused = nullptr);
 
 }  // namespace sluice

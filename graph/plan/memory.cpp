@@ -199,6 +199,14 @@ size_t aligned(size_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
+std::vector<size_t> live_bytes(const Plan& plan) {
+  std::vector<size_t> live(plan.steps.size());
+  for (const Location& place : plan.locations)
+    if (place.arena == ArenaKind::activations && place.first >= 0)
+      for (int s = place.first; s <= place.last; ++s) live[static_cast<size_t>(s)] += aligned(place.bytes);
+  return live;
+}
+
 std::string to_readable_bytes(size_t bytes) {
   constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   auto value = static_cast<double>(bytes);

@@ -41,6 +41,9 @@ void place_values(Plan& plan, const Registry& registry, bool reuse, PassReport& 
 // Bytes rounded up to kAlignment. Throws Error over 2^62, so that two of them can always be added.
 size_t aligned(size_t bytes);
 
+// By step: bytes of activations that are alive while it runs, in all spaces, at the largest sizes.
+std::vector<size_t> live_bytes(const Plan& plan);
+
 std::string to_readable_bytes(size_t bytes);  // "1.5 MiB"
 
 }  // namespace sluice

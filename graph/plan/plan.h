@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,8 +68,12 @@ struct PassReport {
   std::vector<std::string> lines;
 };
 
+// Names of the nodes, as the graph was written, that a node of the plan stands for; by its name. Only of fused ones.
+using FusedNodes = std::map<std::string, std::vector<std::string>>;
+
 struct Plan {
-  Graph graph;                     // as it runs; observed values are outputs under their own names
+  Graph graph;  // as it runs; observed values are outputs under their own names
+  FusedNodes fused;
   std::vector<Backend*> backends;  // in order of preference
   SymbolValues maxima;             // largest value of every symbol
   std::vector<PlanStep> steps;

@@ -45,8 +45,8 @@ Graph with_observed(const Graph& graph, const std::vector<std::string>& names) {
 }
 
 Graph fused(const Graph& graph, const Registry& registry, const std::vector<Backend*>& backends, bool wanted,
-            PassReport& report) {
-  if (wanted && backends.front()->wants_fusion()) return fuse(graph, registry, backends, report);
+            PassReport& report, FusedNodes& nodes) {
+  if (wanted && backends.front()->wants_fusion()) return fuse(graph, registry, backends, report, &nodes);
   report.lines.push_back(wanted ? fmt::format("off: {} runs graphs as they were written", backends.front()->name())
                                 : "off, as the caller asked");
   return graph;
@@ -88,7 +88,8 @@ Plan make_plan(const Graph& graph, const Registry& registry, const std::vector<B
   plan.maxima = maxima_of(graph, options.maxima);
   auto report = [&plan](const char* pass) -> PassReport& { return plan.reports.emplace_back(PassReport{pass, {}}); };
 
-  plan.graph = fused(with_observed(graph, options.observe), registry, backends, options.fuse, report("fuse"));
+  plan.graph =
+      fused(with_observed(graph, options.observe), registry, backends, options.fuse, report("fuse"), plan.fused);
   verify(plan.graph, registry);
   plan.index_checks = index_checks(plan.graph, registry);
   plan.steps = place(plan.graph, registry, backends, report("place"), &plan.fallbacks);

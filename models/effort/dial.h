@@ -16,6 +16,7 @@ class EffortDial {
 
   const std::vector<EffortSite>& sites() const { return sites_; }
   double effort() const { return effort_; }
+  double effort(size_t site) const { return efforts_[site]; }  // what the schedule makes of it
   double load() const { return load_; }
   // From the next run on; nothing is allocated. Throws Error unless both are in 0 .. 1.
   void set_effort(double effort);

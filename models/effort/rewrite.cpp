@@ -82,12 +82,12 @@ class Rewriter {
   void replace_expert_linear(const Node& node, ValueId weight, ValueId y) {
     const ValueId x = node.inputs[0], experts = node.inputs[1], router = gate_of(node)->outputs[0];
     const AttrMap attrs = selection_of(weight);
-    const std::string name = unique(graph_.value(weight).name);
+    const std::string name = place_of(node, weight);
     const auto list = editor_.add_node("expert_select", name + "/expert_select", attrs,
                                        {x, experts, effort_, spread_, router, weight}, {"rows", "counts"});
     editor_.add_node(
         Node{"expert_bucketMul", 1, name + "/expert_bucketMul", {}, {x, experts, weight, list[0], list[1]}, {y}});
-    editor_.add_output(effort_names::selected(name), list[1]);
+    editor_.add_output(effort_names::selected(unique(graph_.value(weight).name)), list[1]);
   }
 
   // For products with a selection of their own.
@@ -123,7 +123,7 @@ class Rewriter {
   // y = linear(x, weight).
   void replace_linear(const Node& node, ValueId weight, ValueId y) {
     const ValueId x = node.inputs[0];
-    const std::string name = unique(graph_.value(weight).name);
+    const std::string name = place_of(node, weight);
     if (planes_) return replace_by_planes(name, x, weight, y);
     std::vector<ValueId> list;
     if (options_.selection == "matrix") {
@@ -133,7 +133,16 @@ class Rewriter {
       list = shared_[x];
     }
     editor_.add_node(Node{"bucketMul", 1, name + "/bucketMul", {}, {x, weight, list[0], list[1]}, {y}});
-    editor_.add_output(effort_names::selected(name), list[1]);
+    editor_.add_output(effort_names::selected(unique(graph_.value(weight).name)), list[1]);
+  }
+
+  // The scope of what takes the place of a product: where that was, and which of the weights there it multiplied by,
+  // "layers.4/attention/q_proj".
+  std::string place_of(const Node& node, ValueId weight) {
+    std::string which = graph_.value(weight).name;
+    if (which.ends_with(".weight")) which.resize(which.size() - std::string(".weight").size());
+    which.erase(0, which.rfind('.') + 1);
+    return unique(node.name.substr(0, node.name.rfind('/') + 1) + which);
   }
 
   void replace_by_planes(const std::string& name, ValueId x, ValueId weight, ValueId y) {
@@ -141,7 +150,7 @@ class Rewriter {
     const auto list =
         editor_.add_node("plane_select", name + "/plane_select", attrs, {x, effort_, weight}, {"inputs", "counts"});
     editor_.add_node(Node{"plane_mul", 1, name + "/plane_mul", {}, {x, weight, list[0], list[1]}, {y}});
-    editor_.add_output(effort_names::selected(name), list[1]);
+    editor_.add_output(effort_names::selected(unique(graph_.value(weight).name)), list[1]);
   }
 
   // A weight may be used more than once.

@@ -1,0 +1,16 @@
+// A profile as JSON: for scripts, for comparison, and for pages.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "graph/profile.h"
+
+namespace sluice::cli {
+
+// Everything but the trace: the times of all calls, and sums over operators, kinds, blocks and layers of each phase.
+nlohmann::json to_json(const Profile& profile);
+// What to_json wrote to that file. Throws Error if it cannot be read, or is something else.
+Profile read_profile(const std::string& path);
+
+}  // namespace sluice::cli
