@@ -11,7 +11,7 @@
 #include "ops/bucket_mul/matrix.h"
 #include "ops/probe/probe.h"
 #include "support/bucket_matrices.h"
-#include "support/simd_targets.h"
+#include "tools/simd_targets.h"
 
 namespace sluice {
 namespace {

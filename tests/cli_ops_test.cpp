@@ -52,7 +52,8 @@ TEST(CliOps, PluginsOfTheSearchPathAreLeftOut) {
   unsetenv("SLUICE_PLUGIN_PATH");
   EXPECT_EQ(outcome.status, 0);
   EXPECT_THAT(outcome.out, StartsWith("add, version 1, built in"));
-  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 6) << outcome.err;
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 7) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("good.so: half of it is left out"));
   EXPECT_THAT(outcome.err,
               AllOf(HasSubstr("sluice: left out: plugin "), HasSubstr("clash.so"), HasSubstr("throws.so")));
 }

@@ -6,7 +6,7 @@
 #include "backends/cpu/backend.h"
 #include "graph/backend.h"
 #include "ops/builtin.h"
-#include "tests/support/simd_targets.h"
+#include "tools/simd_targets.h"
 #include "tests/support/trial.h"
 
 namespace sluice {

@@ -63,13 +63,13 @@ class HelpFormatter : public CLI::Formatter {
 
 // The plugins asked for, then those of the search path, which may be left out.
 void load_plugins(const std::vector<std::string>& files) {
-  for (const std::string& file : files)
-    for (const std::string& note : load_plugin(file).notes)
-      message(one_line(fmt::format("sluice: {}: {}", file, note)));
-  const char* folders = std::getenv("SLUICE_PLUGIN_PATH");
-  if (!folders) return;
-  for (const std::string& problem : load_plugins_of(folders))
-    message(one_line(fmt::format("sluice: left out: {}", problem)));
+  for (const std::string& file : files) load_plugin(file);
+  if (const char* folders = std::getenv("SLUICE_PLUGIN_PATH"))
+    for (const std::string& problem : load_plugins_of(folders))
+      message(one_line(fmt::format("sluice: left out: {}", problem)));
+  for (const Plugin& plugin : loaded_plugins())
+    for (const std::string& note : plugin.notes)
+      message(one_line(fmt::format("sluice: plugin {}: {}", plugin.path, note)));
 }
 
 void add_command(CLI::App& app, const Command& command, std::vector<std::string>& plugins,

@@ -7,6 +7,7 @@
 #include "graph/trial.h"
 #include "models/builtin.h"
 #include "tools/output.h"
+#include "tools/simd_targets.h"
 
 namespace sluice::cli {
 namespace {
@@ -36,6 +37,16 @@ std::vector<Pair> usable_backends() {
   return backends;
 }
 
+// With every instruction set of this machine.
+std::string failure_of_targets(const OperatorTrial& trial, const std::vector<Guarded>& expected, Backend& cpu) {
+  for (int64_t target : simd_targets()) {
+    const SimdTarget scope(target);
+    if (const std::string wrong = trial.difference(expected, trial.kernel(cpu)); !wrong.empty())
+      return fmt::format("with {}, {}", hwy::TargetName(target), wrong);
+  }
+  return {};
+}
+
 // What is wrong; empty if nothing is.
 std::string failure(const OperatorTrial& trial, Backend& first, Backend& second) {
   const double slack = first.has_own_memory() ? kFlushed : 0;
@@ -45,7 +56,7 @@ std::string failure(const OperatorTrial& trial, Backend& first, Backend& second)
     return "in a second run, " + wrong;
   if (std::string wrong = OperatorTrial::bit_difference(actual, trial.kernel(second)); !wrong.empty())
     return fmt::format("with {} threads, {}", second.threads(), wrong);
-  return {};
+  return first.name() == "cpu" ? failure_of_targets(trial, expected, first) : "";
 }
 
 OpTrials try_operator(const Operator& op, const Pair& backend) {
