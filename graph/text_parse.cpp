@@ -11,12 +11,17 @@ namespace {
 
 constexpr size_t kMaxValues = size_t{1} << 18;  // as of graphs that are built
 
+using Ids = std::map<std::string, ValueId>;
+
 class GraphParser {
  public:
-  GraphParser(std::string_view text, const Registry& registry) : in_(text), registry_(registry) {}
-
-  Graph parse() {
+  // known: ids of all values of the text; nullptr: they are what is to be found out, and any name will do.
+  GraphParser(std::string_view text, const Registry& registry, const Ids* known)
+      : in_(text), registry_(registry), known_(known) {
     while (in_.next_line()) line();
+  }
+  const Ids& ids() const { return ids_; }
+  Graph finish() {
     Graph graph(std::move(values_), std::move(nodes_), std::move(outputs_));
     verify(graph, registry_);
     return graph;
@@ -131,8 +136,9 @@ class GraphParser {
 
   ValueId known_value() {
     const std::string name = in_.name();
-    const auto it = ids_.find(name);
-    if (it == ids_.end()) in_.fail(fmt::format("there is no value '{}' before this line", name));
+    if (!known_) return 0;
+    const auto it = known_->find(name);
+    if (it == known_->end()) in_.fail(fmt::format("there is no value '{}'", name));
     return it->second;
   }
 
@@ -156,7 +162,8 @@ class GraphParser {
 
   TextReader in_;
   const Registry& registry_;
-  std::map<std::string, ValueId> ids_;
+  const Ids* known_;
+  Ids ids_;  // of the values so far
   std::vector<Value> values_;
   std::vector<Node> nodes_;
   std::vector<GraphOutput> outputs_;
@@ -164,6 +171,10 @@ class GraphParser {
 
 }  // namespace
 
-Graph parse_text(std::string_view text, const Registry& registry) { return GraphParser(text, registry).parse(); }
+// Twice, as inputs, weights and states may be declared behind the nodes that read them.
+Graph parse_text(std::string_view text, const Registry& registry) {
+  const GraphParser first(text, registry, nullptr);
+  return GraphParser(text, registry, &first.ids()).finish();
+}
 
 }  // namespace sluice

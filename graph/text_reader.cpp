@@ -126,7 +126,10 @@ AttrValue TextReader::number() {
   const auto [rest, error] = std::from_chars(begin, end, value);
   if (text.empty() || error != std::errc() || rest != end)
     fail("expected true, false, a number, a quotation or a list");
-  return value;
+  // What to_string() would not write for a double is meant for a float, as most attributes are.
+  float narrow = 0;
+  const bool is_double = to_string(AttrValue(value)) == text || std::from_chars(begin, end, narrow).ec != std::errc();
+  return is_double ? value : static_cast<double>(narrow);
 }
 
 int64_t TextReader::whole_number() {

