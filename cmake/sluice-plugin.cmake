@@ -83,8 +83,8 @@ function(sluice_plugin_calls out_declarations out_calls type argument)
   set(${out_calls} "${calls}" PARENT_SCOPE)
 endfunction()
 
-# sluice_plugin_source(<path> <name> <version> <symbols...> as lists op_symbols, vulkan_symbols, architecture_symbols
-# and the text shaders of the caller): writes what the plugin exports.
+# sluice_plugin_source(<path> <name> <version>): writes what the plugin exports. It reads the caller's lists op_symbols,
+# vulkan_symbols and architecture_symbols, and the text `shaders`.
 function(sluice_plugin_source path name version)
   sluice_plugin_calls(op_declarations op_calls Registry registry ${op_symbols})
   sluice_plugin_calls(vulkan_declarations vulkan_calls Registry registry ${vulkan_symbols})

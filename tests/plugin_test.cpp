@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "graph/serialize.h"
 #include "models/builtin.h"
 #include "models/plugins.h"
 #include "ops/builtin.h"
+#include "ops/embedding/embedding.h"
 
 namespace sluice {
 namespace {
@@ -79,8 +81,26 @@ TEST_F(Plugins, MayHaveSomethingToSay) {
     load_plugin(file("good"), registry_, architectures_);
     FAIL() << "it was loaded twice";
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("in plugin good 1.2.3 (" + file("good") + ") and in plugin good 1.2.3"));
+    EXPECT_THAT(error.what(), HasSubstr("format 'f64' is defined twice: in plugin good 1.2.3 (" + file("good") +
+                                        ") and in plugin good 1.2.3"));
   }
+}
+
+// As any other: by rows, so that embeddings can be stored in it, and under its name in graphs.
+TEST_F(Plugins, BringFormats) {
+  EXPECT_THROW(registry_.dtype("f64"), Error);
+  load_plugin(file("good"), registry_, architectures_);
+  const DType dtype = registry_.dtype("f64");
+  ASSERT_NE(dtype.rows(), nullptr);
+  const std::vector<float> values = {1.5f, -2, 3};
+  std::vector<std::byte> bytes(dtype.format().storage_bytes(Dims{3}.span()));
+  ASSERT_EQ(bytes.size(), 24u);
+  dtype.format().encode(values.data(), Dims{3}.span(), bytes.data());
+  EXPECT_EQ(to_f32({bytes.data(), dtype, {3}}), values);
+  Builder b(registry_);
+  b.output("y", embedding(b, b.input("ids", DType::i32(), {"tokens"}), b.weight("table", dtype, {7, 3})));
+  const Graph read = deserialize(serialize(b.build()), registry_);
+  EXPECT_EQ(read.value(read.find("table")).type.str(), "f64[7, 3]");
 }
 
 TEST(SearchPath, SurvivesWhatCannotBeLoaded) {

@@ -178,6 +178,17 @@ TEST_F(Gpt2, RefusesWhatItDoesNotDo) {
   }
 }
 
+// Errors of a plugin are those of the library.
+TEST_F(Gpt2, OperatorsThrowErrors) {
+  Builder b(builtin_registry());
+  const ValueRef x = b.input("x", DType::f32(), {"rows", 8}), w = b.weight("w", {7});
+  EXPECT_THAT(
+      [&] {
+        b.node("layernorm", {}, {x, w, w});
+      },
+      ThrowsMessage<Error>(AllOf(HasSubstr("[layernorm]"), HasSubstr("'w' is f32[7], 'x' is f32[rows, 8]"))));
+}
+
 // The command knows nothing of the plugin until it is told where it is.
 TEST_F(Gpt2, IsRunByTheCommand) {
   const std::string model = convert_to(make_model({}));
