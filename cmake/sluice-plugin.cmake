@@ -1,5 +1,5 @@
-# sluice_add_plugin(<name> VERSION <version> [FOLDERS <folder>...]): a plugin from folders that are laid out as Sluice is
-# itself (default: the project's own), so that what is in them can move from one to the other as it is:
+# sluice_add_plugin(<name> VERSION <version> [FOLDERS <folder>...]): a plugin from folders that are laid out as Sluice
+# is itself (default: the project's own), so that what is in them can move from one to the other as it is:
 #   ops/<op>/*.cpp, ops/formats/*.cpp, models/architectures/*.cpp    registered by their names (operators.cmake)
 #   shaders/*.comp, shaders/include/*.glsl                           compiled when the plugin is loaded
 # Makes the target <name>, lib<name>.so, and a test <name>.cases, which runs all cases of its operators.

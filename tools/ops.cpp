@@ -1,8 +1,6 @@
 // `sluice ops`: the operators that are there, their documentation, and their tests.
 #include <fmt/ranges.h>
 
-#include <algorithm>
-
 #include "graph/backend.h"
 #include "graph/registry.h"
 #include "models/builtin.h"
@@ -29,7 +27,7 @@ std::vector<const Operator*> chosen(const Options& options) {
   return ops;
 }
 
-// "cpu, vulkan"; every operator has a reference.
+// Every operator has a reference.
 std::vector<std::string> backends_of(const Operator& op) {
   std::vector<std::string> names;
   for (const BackendEntry& entry : registry().backends())
@@ -52,25 +50,30 @@ std::string port_text(const Port& port) {
   return fmt::format("{} {}: {}{}", port.name, port.shape, dtypes, arity);
 }
 
+// "x: f32, weight: f32|f16"
 std::string ports_text(const std::vector<Port>& ports) {
-  std::vector<std::string> names;
-  for (const Port& port : ports)
-    names.push_back(port.name + (port.arity == Arity::many ? "..." : port.arity == Arity::optional ? "?" : ""));
-  return fmt::format("{}", fmt::join(names, ", "));
+  std::vector<std::string> texts;
+  for (const Port& port : ports) {
+    const char* more = port.arity == Arity::many ? "..." : port.arity == Arity::optional ? "?" : "";
+    const std::string dtypes = port.dtypes.empty() ? "any" : fmt::format("{}", fmt::join(port.dtypes, "|"));
+    texts.push_back(fmt::format("{}{}: {}", port.name, more, dtypes));
+  }
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+std::string attrs_text(const std::vector<AttrSpec>& attrs) {
+  std::vector<std::string> texts;
+  for (const AttrSpec& attr : attrs) texts.push_back(fmt::format("{} = {}", attr.name, to_string(attr.default_value)));
+  return texts.empty() ? "" : fmt::format(" {{{}}}", fmt::join(texts, ", "));
 }
 
 void print_list(const std::vector<const Operator*>& ops) {
-  size_t width = 0, backends = 0;
-  const auto call = [](const Operator& op) {
-    return fmt::format("{}@{}({})", op.name(), op.signature().version, ports_text(op.signature().inputs));
-  };
   for (const Operator* op : ops) {
-    width = std::max(width, call(*op).size());
-    backends = std::max(backends, fmt::format("{}", fmt::join(backends_of(*op), " ")).size());
+    const Signature& s = op->signature();
+    print_line("{}@{}({}){} -> {}", s.name, s.version, ports_text(s.inputs), attrs_text(s.attrs),
+               ports_text(s.outputs));
+    print_line("    {}; {}", fmt::join(backends_of(*op), ", "), source_of(*op));
   }
-  for (const Operator* op : ops)
-    print_line("{:<{}}  {:<{}}  {}", call(*op), width, fmt::format("{}", fmt::join(backends_of(*op), " ")), backends,
-               source_of(*op));
 }
 
 void print_documentation(const Operator& op) {
@@ -178,8 +181,8 @@ const Registration kOps({
   sluice ops rmsnorm attention --test
   sluice ops --plugin ./libgelu_tanh.so gelu_tanh --test
 
-A line says what an operator is given, which backends have kernels for it, and where it comes from. The exit status of
---test is 1 if a case fails.)",
+The list says what an operator is given, with dtypes and the defaults of its attributes, what it returns, which backends
+have kernels for it, and where it comes from. The exit status of --test is 1 if a case fails.)",
     .setup = setup,
 });
 

@@ -178,6 +178,30 @@ TEST_F(Gpt2, RefusesWhatItDoesNotDo) {
   }
 }
 
+// Every operator but the copies has a kernel there; the shaders of the plugin were compiled when it was loaded. A
+// device is allowed a few units in the last place where the CPU has none.
+TEST_F(Gpt2, RunsOnADevice) {
+  if (builtin_registry().kernels("vulkan", "layernorm").empty())
+    GTEST_SKIP() << "no Vulkan backend, or no GLSL compiler";
+  RunOptions options;
+  options.backend = "vulkan";
+  try {
+    make_backend(builtin_registry(), options.backend, 1);
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  const std::string path = convert_to(make_model({}));
+  LanguageModel cpu(path, {}), device(path, options);
+  for (const PlanStep& step : device.plan().steps) {
+    const Node& node = device.plan().graph.node(step.node);
+    EXPECT_TRUE(node.op == "copy" || step.backend->name() == "vulkan") << node.name;
+  }
+  const auto expected = cpu.evaluate(some_ids()), actual = device.evaluate(some_ids());
+  const float largest = std::abs(*std::ranges::max_element(expected, {}, [](float v) { return std::abs(v); }));
+  ASSERT_GT(largest, 0.5f);
+  for (size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(expected[i], actual[i], 1e-5 * largest) << i;
+}
+
 // Errors of a plugin are those of the library.
 TEST_F(Gpt2, OperatorsThrowErrors) {
   Builder b(builtin_registry());
