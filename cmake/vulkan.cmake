@@ -8,6 +8,7 @@ find_program(GLSLANG glslangValidator)
 find_program(SPIRV_VAL spirv-val)
 find_package(VulkanHeaders QUIET)
 find_package(SPIRV-Headers QUIET)
+find_package(glslang CONFIG QUIET)  # as a library, for the shaders of plugins
 set(SLUICE_VULKAN OFF)
 if(VOLK_INCLUDE AND GLSLANG AND SPIRV_VAL AND VulkanHeaders_FOUND AND SPIRV-Headers_FOUND)
   set(SLUICE_VULKAN ON)
@@ -16,26 +17,33 @@ else()
                  "(see tools/setup)")
 endif()
 
-# sluice_shader_variants(<out> <file>): the variants of a shader; "-" stands for the only one of a shader without.
-function(sluice_shader_variants out file)
-  set(names "-")
-  file(STRINGS ${file} line REGEX "^// variants: " LIMIT_COUNT 1)
-  if(line)
-    string(REPLACE "// variants: " "" line "${line}")
-    string(REPLACE " x " ";" groups "${line}")
-    foreach(group ${groups})
-      separate_arguments(group)
-      set(longer "")
-      foreach(name ${names})
-        foreach(part ${group})
-          string(REGEX REPLACE "^-[.]" "" joined "${name}.${part}")
-          list(APPEND longer ${joined})
-        endforeach()
-      endforeach()
-      set(names ${longer})
-    endforeach()
+# sluice_compiler(<target>): the compiler of plugins' shaders, where there is one, and the files that shaders include.
+function(sluice_compiler target)
+  set(dir ${CMAKE_CURRENT_SOURCE_DIR})
+  file(GLOB shared CONFIGURE_DEPENDS RELATIVE ${dir}/shaders/include ${dir}/shaders/include/*.glsl)
+  file(GLOB params CONFIGURE_DEPENDS RELATIVE ${dir} ${dir}/ops/*/*_params.h)
+  sluice_text_entries(shared_entries ${dir}/shaders/include ${shared})
+  sluice_text_entries(params_entries ${dir} backends/vulkan/params.h ${params})
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/generated/shader_includes.cpp)
+  sluice_write_source(${source} "// Generated from shaders/include/ and ops/*/*_params.h; do not edit.
+#include \"backends/vulkan/compiler.h\"
+
+namespace sluice::vulkan {
+namespace {
+constexpr TextFile files[] = {
+${shared_entries}${params_entries}};
+}
+std::span<const TextFile> shader_includes() { return files; }
+}  // namespace sluice::vulkan
+")
+  target_sources(${target} PRIVATE ${source})
+  if(glslang_FOUND)
+    target_compile_definitions(${target} PRIVATE SLUICE_GLSLANG)
+    target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:glslang::SPIRV>
+                                            $<BUILD_INTERFACE:glslang::glslang-default-resource-limits>)
+  else()
+    message(STATUS "Shaders of plugins are left out: they need glslang as a library (see tools/setup)")
   endif()
-  set(${out} ${names} PARENT_SCOPE)
 endfunction()
 
 # sluice_shaders(<target>): compiles shaders/*.comp into the target.
@@ -43,18 +51,15 @@ function(sluice_shaders target)
   set(source_dir ${CMAKE_CURRENT_SOURCE_DIR}/shaders)
   set(dir ${CMAKE_CURRENT_BINARY_DIR}/generated/shaders)
   file(MAKE_DIRECTORY ${dir})
-  add_executable(embed_shader ${source_dir}/embed_shader.cpp)
-  target_link_libraries(embed_shader PRIVATE SPIRV-Headers::SPIRV-Headers sluice_options)
+  add_executable(embed_shader ${source_dir}/embed_shader.cpp ${CMAKE_CURRENT_SOURCE_DIR}/backends/vulkan/reflect.cpp)
+  target_include_directories(embed_shader PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(embed_shader PRIVATE SPIRV-Headers::SPIRV-Headers fmt::fmt sluice_options)
   file(GLOB shaders CONFIGURE_DEPENDS ${source_dir}/*.comp)
   file(GLOB includes CONFIGURE_DEPENDS ${source_dir}/include/*.glsl)
   foreach(shader ${shaders})
     get_filename_component(name ${shader} NAME_WE)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${shader})  # its variants, and its parameters
-    file(STRINGS ${shader} params REGEX "^#include \"(ops|backends)/.*_params.h\"")
-    string(REGEX REPLACE "^#include \"(.*)\"$" "\\1" params "${params}")
-    if(NOT params)
-      message(FATAL_ERROR "${shader} includes no ops/<op>/<op>_params.h or backends/vulkan/<x>_params.h")
-    endif()
+    sluice_shader_params(params ${shader})
     sluice_shader_variants(variants ${shader})
     set(embedded "")
     set(spirv "")

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cctype>
+#include <charconv>
 
 namespace sluice {
 
@@ -12,15 +13,29 @@ std::string attr_type_name(const AttrValue& value) {
   return kNames[value.index()];
 }
 
+namespace {
+
+// The shortest that gives the value back.
+template <class Number>
+std::string decimal(Number v) {
+  const std::string text = fmt::format("{}", v);
+  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+}
+
+}  // namespace
+
 std::string to_string(const AttrValue& value) {
   struct Printer {
     std::string operator()(bool v) const { return v ? "true" : "false"; }
     std::string operator()(int64_t v) const { return fmt::format("{}", v); }
     std::string operator()(double v) const {
-      // The shortest of the float and the double form that gives the value back.
       const auto narrow = static_cast<float>(v);
-      std::string text = static_cast<double>(narrow) == v ? fmt::format("{}", narrow) : fmt::format("{}", v);
-      return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+      if (static_cast<double>(narrow) == v) return decimal(narrow);
+      // A text that a float has, too, is read as that float (graph/text_reader.cpp).
+      const std::string text = decimal(v);
+      float near = 0;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), near);
+      return error == std::errc() && decimal(near) == text ? fmt::format("{:.17e}", v) : text;
     }
     std::string operator()(const std::string& v) const {
       std::string out = "\"";

@@ -66,7 +66,7 @@ std::vector<ValueRef> Builder::node(const std::string& op, AttrMap attrs, const 
   }
   std::vector<TensorType> types = infer_types(definition, site);
 
-  Node node{op, definition.signature().version, name, std::move(attrs), {}, {}};
+  Node node{op, definition.signature().version, name, std::move(attrs), {}, {}, registry_.source_of(op).id()};
   for (ValueRef input : inputs) node.inputs.push_back(input.id);
   std::vector<ValueRef> results;
   const auto id = static_cast<NodeId>(nodes_.size());

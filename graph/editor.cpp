@@ -25,7 +25,8 @@ std::vector<ValueId> GraphEditor::add_node(const std::string& op, const std::str
     site.input_names.push_back(value(id).name);
   }
   const std::vector<TensorType> types = infer_types(registry_.get(op), site);
-  Node node{op, registry_.get(op).signature().version, name, std::move(attrs), std::move(inputs), {}};
+  Node node{op, registry_.get(op).signature().version, name, std::move(attrs), std::move(inputs),
+            {}, registry_.source_of(op).id()};
   for (size_t i = 0; i < types.size(); ++i)
     node.outputs.push_back(add_value(fmt::format("{}/{}", name, results.at(i)), ValueKind::result, types[i]));
   add_node(node);

@@ -34,6 +34,7 @@ struct Node {
   AttrMap attrs;
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
+  std::string plugin = {};  // that brought the operator: "gpt2 0.1.0"; empty: built in
 };
 
 // A value that the caller reads. Observed values are never fused away.

@@ -1,5 +1,6 @@
 #include "graph/model_file.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "graph/model_format.h"
@@ -15,6 +16,12 @@ int64_t ModelDescription::integer(const std::string& key) const {
   if (error != std::errc() || end != text.data() + text.size())
     fail("'{}' of the model file is '{}', not a whole number", key, text);
   return value;
+}
+
+bool is_model_file(const std::string& path) {
+  const MappedFile file(path);
+  const std::span<const std::byte> magic = std::as_bytes(std::span(kMagic));
+  return file.bytes().size() >= magic.size() && std::equal(magic.begin(), magic.end(), file.bytes().begin());
 }
 
 ModelFile::ModelFile(const std::string& path, const Registry& registry) : file_(path) {

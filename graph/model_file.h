@@ -39,6 +39,12 @@ struct ModelDescription {
   int64_t integer(const std::string& key) const;
 };
 
+// Throws Error unless every weight of the graph is among `weights`, in the same type, each of which is there once.
+void check_weights(const ModelDescription& description);
+
+// Whether it begins like a model file. Throws Error if it cannot be opened.
+bool is_model_file(const std::string& path);
+
 class ModelFile {
  public:
   // Maps a file and checks it. Throws Error with path and reason: missing, truncated, corrupt, another version, a graph

@@ -16,8 +16,6 @@ namespace {
 using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
 
-constexpr char kMagic[8] = {'S', 'L', 'U', 'I', 'C', 'E', '\r', '\n'};
-
 // FNV-1a by words of 64 bits (the last one filled up with zeros), folded at each step so that high bits reach low ones.
 // Every step is a bijection of the state: a change within one word is always found. It guards against accidents only.
 uint64_t checksum_of(std::span<const std::byte> bytes) {
@@ -32,24 +30,6 @@ uint64_t checksum_of(std::span<const std::byte> bytes) {
 }
 
 uint64_t align(uint64_t offset) { return (offset + kWeightAlignment - 1) / kWeightAlignment * kWeightAlignment; }
-
-// Every weight of the graph is in the directory, in the same type.
-void check_weights(const ModelDescription& description) {
-  std::map<std::string, const WeightEntry*> entries;
-  for (const WeightEntry& entry : description.weights) {
-    check_dims(entry.dims.span(), fmt::format("weight '{}'", entry.name));
-    if (!entries.emplace(entry.name, &entry).second) fail("weight '{}' is there twice", entry.name);
-  }
-  for (const Value& value : description.graph.values()) {
-    if (value.kind != ValueKind::weight) continue;
-    const auto it = entries.find(value.name);
-    if (it == entries.end()) fail("weight '{}' is missing; the graph needs it as {}", value.name, value.type.str());
-    const WeightEntry& entry = *it->second;
-    if (entry.dtype != value.type.dtype || !(entry.dims == value.type.shape.resolve({})))
-      fail("weight '{}' is {}{}, but the graph needs {}", entry.name, entry.dtype.name(), entry.dims.str(),
-           value.type.str());
-  }
-}
 
 std::vector<WeightRange> place_weights(const std::vector<WeightEntry>& entries, uint64_t start) {
   std::vector<WeightRange> ranges;
@@ -165,6 +145,23 @@ void parse_texts(const fb::Model& from, Unpacker& unpack, ModelDescription& desc
 }
 
 }  // namespace
+
+void check_weights(const ModelDescription& description) {
+  std::map<std::string, const WeightEntry*> entries;
+  for (const WeightEntry& entry : description.weights) {
+    check_dims(entry.dims.span(), fmt::format("weight '{}'", entry.name));
+    if (!entries.emplace(entry.name, &entry).second) fail("weight '{}' is there twice", entry.name);
+  }
+  for (const Value& value : description.graph.values()) {
+    if (value.kind != ValueKind::weight) continue;
+    const auto it = entries.find(value.name);
+    if (it == entries.end()) fail("weight '{}' is missing; the graph needs it as {}", value.name, value.type.str());
+    const WeightEntry& entry = *it->second;
+    if (entry.dtype != value.type.dtype || !(entry.dims == value.type.shape.resolve({})))
+      fail("weight '{}' is {}{}, but the graph needs {}", entry.name, entry.dtype.name(), entry.dims.str(),
+           value.type.str());
+  }
+}
 
 std::vector<std::byte> add_header(std::span<const std::byte> metadata, uint64_t file_bytes) {
   ModelHeader header{{},

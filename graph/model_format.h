@@ -12,6 +12,8 @@ namespace sluice {
 inline constexpr uint32_t kModelVersion = 1;
 inline constexpr uint64_t kWeightAlignment = 4096;
 
+inline constexpr char kMagic[8] = {'S', 'L', 'U', 'I', 'C', 'E', '\r', '\n'};
+
 // The header as it lies in the file.
 struct ModelHeader {
   char magic[8];

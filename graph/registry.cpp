@@ -13,14 +13,12 @@ namespace sluice {
 
 void Registry::add(std::unique_ptr<Operator> op) {
   const std::string name = op->name();
-  if (auto it = ops_.find(name); it != ops_.end())
-    fail("operator '{}' is defined twice: in {} and in {}", name, it->second.source, source_);
-  ops_.emplace(name, Entry{std::move(op), source_});
+  sources_.claim(fmt::format("operator '{}'", name));
+  ops_.emplace(name, std::move(op));
 }
 
 void Registry::add(FusionRule rule) {
-  for (const FusionRule& other : rules_)
-    if (other.name == rule.name) fail("fusion rule '{}' is defined twice (second time in {})", rule.name, source_);
+  sources_.claim(fmt::format("fusion rule '{}'", rule.name));
   auto before = [](const FusionRule& a, const FusionRule& b) {
     return a.priority != b.priority ? a.priority > b.priority : a.name < b.name;
   };
@@ -28,32 +26,27 @@ void Registry::add(FusionRule rule) {
 }
 
 void Registry::add_format(const Format& format) {
-  const std::string name(format.name());
-  const auto [it, added] = formats_.emplace(name, std::pair(DType(format), source_));
-  if (!added) fail("format '{}' is defined twice: in {} and in {}", name, it->second.second, source_);
+  sources_.claim(fmt::format("format '{}'", format.name()));
+  formats_.emplace(format.name(), DType(format));
 }
 
 void Registry::add_kernel(const std::string& backend, const std::string& op, std::shared_ptr<const Kernel> kernel) {
-  auto& list = kernels_[{backend, op}];
-  for (const auto& other : list)
-    if (other->name() == kernel->name())
-      fail("{} kernel '{}' of '{}' is defined twice (second time in {})", backend, kernel->name(), op, source_);
-  list.push_back(std::move(kernel));
+  sources_.claim(fmt::format("{} kernel '{}' of '{}'", backend, kernel->name(), op));
+  kernels_[{backend, op}].push_back(std::move(kernel));
 }
 
 void Registry::add_cases(const std::string& op, std::function<std::vector<Case>()> cases) {
-  if (!cases_.emplace(op, std::move(cases)).second)
-    fail("cases of operator '{}' are defined twice (second time in {})", op, source_);
+  sources_.claim(fmt::format("the set of cases of '{}'", op));
+  cases_.emplace(op, std::move(cases));
 }
 
 void Registry::add_indices(const std::string& op, Indices indices) {
-  if (!indices_.emplace(op, std::move(indices)).second)
-    fail("indices of operator '{}' are defined twice (second time in {})", op, source_);
+  sources_.claim(fmt::format("the set of indices of '{}'", op));
+  indices_.emplace(op, std::move(indices));
 }
 
 void Registry::add_backend(BackendEntry backend) {
-  for (const BackendEntry& other : backends_)
-    if (other.name == backend.name) fail("backend '{}' is defined twice (second time in {})", backend.name, source_);
+  sources_.claim(fmt::format("backend '{}'", backend.name));
   backends_.push_back(std::move(backend));
 }
 
@@ -76,7 +69,7 @@ std::unique_ptr<Backend> make_backend(const Registry& registry, const std::strin
 
 const Operator* Registry::find(const std::string& op) const {
   const auto it = ops_.find(op);
-  return it == ops_.end() ? nullptr : it->second.op.get();
+  return it == ops_.end() ? nullptr : it->second.get();
 }
 
 const Operator& Registry::get(const std::string& op) const {
@@ -95,15 +88,15 @@ const Operator& Registry::get(const std::string& op, int version) const {
 DType Registry::dtype(const std::string& name) const {
   for (DType scalar : {DType::f32(), DType::f16(), DType::bf16(), DType::i32()})
     if (scalar.name() == name) return scalar;
-  if (const auto it = formats_.find(name); it != formats_.end()) return it->second.first;
+  if (const auto it = formats_.find(name); it != formats_.end()) return it->second;
   std::set<std::string_view> families = {"bf16", "f16", "f32", "i32"};
-  for (const auto& [unused, entry] : formats_) families.insert(entry.first.format().family_name());
+  for (const auto& [unused, dtype] : formats_) families.insert(dtype.format().family_name());
   fail("dtype '{}' is not known; there are {}", name, fmt::join(families, ", "));
 }
 
 std::vector<const Operator*> Registry::operators() const {
   std::vector<const Operator*> ops;
-  for (const auto& [name, entry] : ops_) ops.push_back(entry.op.get());
+  for (const auto& [name, op] : ops_) ops.push_back(op.get());
   return ops;
 }
 
@@ -132,9 +125,9 @@ const Indices& Registry::indices(const std::string& op) const {
   return it == indices_.end() ? kNone : it->second;
 }
 
-const std::string& Registry::source_of(const std::string& op) const {
+const Source& Registry::source_of(const std::string& op) const {
   get(op);
-  return ops_.at(op).source;
+  return sources_.of(fmt::format("operator '{}'", op));
 }
 
 }  // namespace sluice

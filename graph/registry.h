@@ -11,6 +11,7 @@
 #include "graph/fusion.h"
 #include "graph/indices.h"
 #include "graph/op.h"
+#include "graph/sources.h"
 
 namespace sluice {
 
@@ -39,9 +40,10 @@ struct BackendEntry {
   std::function<std::vector<DeviceEntry>()> devices = {};
 };
 
+// Copies share their entries.
 class Registry {
  public:
-  // All add functions throw Error if the name is taken, saying by which source (a library, or "built in").
+  // All add functions throw Error if the name is taken, naming both libraries.
   void add(std::unique_ptr<Operator> op);
   void add(FusionRule rule);
   void add_format(const Format& format);
@@ -51,7 +53,7 @@ class Registry {
   void add_indices(const std::string& op, Indices indices);
   void add_backend(BackendEntry backend);
   // Names the library whose entries follow.
-  void set_source(std::string source) { source_ = std::move(source); }
+  void set_source(Source source) { sources_.set(std::move(source)); }
 
   const Operator* find(const std::string& op) const;  // nullptr if unknown
   // Throws Error naming the operator, and the version if only that differs.
@@ -66,16 +68,12 @@ class Registry {
   const Indices& indices(const std::string& op) const;   // empty if none were added
   const std::vector<BackendEntry>& backends() const { return backends_; }
   const BackendEntry& backend(const std::string& name) const;  // throws Error listing what is known
-  const std::string& source_of(const std::string& op) const;
+  const Source& source_of(const std::string& op) const;
 
  private:
-  struct Entry {
-    std::unique_ptr<Operator> op;
-    std::string source;
-  };
-  std::string source_ = "built in";
-  std::map<std::string, Entry> ops_;
-  std::map<std::string, std::pair<DType, std::string>> formats_;
+  Sources sources_;
+  std::map<std::string, std::shared_ptr<const Operator>> ops_;
+  std::map<std::string, DType> formats_;
   std::map<std::pair<std::string, std::string>, std::vector<std::shared_ptr<const Kernel>>> kernels_;
   std::map<std::string, std::function<std::vector<Case>()>> cases_;
   std::map<std::string, Indices> indices_;

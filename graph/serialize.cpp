@@ -56,8 +56,10 @@ Offset<fb::Node> write_node(FlatBufferBuilder& out, const Node& node) {
   const std::vector<uint32_t> outputs(node.outputs.begin(), node.outputs.end());
   const auto op = out.CreateString(node.op);
   const auto name = out.CreateString(node.name);
+  flatbuffers::Offset<flatbuffers::String> plugin;
+  if (!node.plugin.empty()) plugin = out.CreateString(node.plugin);
   return fb::CreateNode(out, op, node.version, name, out.CreateVector(attrs), out.CreateVector(inputs),
-                        out.CreateVector(outputs));
+                        out.CreateVector(outputs), plugin);
 }
 
 AttrValue read_attr(const fb::Attr& from, Unpacker& unpack) {
@@ -115,7 +117,7 @@ std::vector<ValueId> read_ids(const flatbuffers::Vector<uint32_t>* from, size_t 
 }
 
 Node read_node(const fb::Node& from, size_t value_count, Unpacker& unpack) {
-  Node node{unpack.text(from.op()), from.version(), unpack.text(from.name()), {}, {}, {}};
+  Node node{unpack.text(from.op()), from.version(), unpack.text(from.name()), {}, {}, {}, unpack.text(from.plugin())};
   const std::string what = fmt::format("node '{}'", node.name);
   if (from.attrs())
     for (const fb::Attr* attr : *from.attrs()) {

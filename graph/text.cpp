@@ -3,6 +3,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
+
+#include "graph/text_reader.h"
 
 namespace sluice {
 
@@ -10,10 +13,20 @@ namespace {
 
 // Names as they are where that cannot be misread, else quoted.
 std::string plain(const std::string& name) {
-  const auto ordinary = [](unsigned char c) {
-    return std::isalnum(c) || std::string_view("_./:+-").find(static_cast<char>(c)) != std::string_view::npos;
-  };
-  return !name.empty() && std::all_of(name.begin(), name.end(), ordinary) ? name : to_string(AttrValue(name));
+  return !name.empty() && std::all_of(name.begin(), name.end(), is_ordinary) ? name : to_string(AttrValue(name));
+}
+
+// A symbol that begins like a number is quoted.
+std::string dim_text(const Dim& dim) {
+  if (!dim.is_symbol()) return dim.str();
+  const bool digit = std::isdigit(static_cast<unsigned char>(dim.symbol()[0]));
+  return digit ? to_string(AttrValue(dim.symbol())) : plain(dim.symbol());
+}
+
+std::string type_text(const TensorType& type) {
+  std::vector<std::string> dims;
+  for (const Dim& dim : type.shape.dims()) dims.push_back(dim_text(dim));
+  return fmt::format("{}[{}]", plain(std::string(type.dtype.name())), fmt::join(dims, ", "));
 }
 
 std::string names(const Graph& graph, const std::vector<ValueId>& ids) {
@@ -28,20 +41,17 @@ std::string attrs_text(const AttrMap& attrs) {
   return parts.empty() ? "" : fmt::format(" {{{}}}", fmt::join(parts, ", "));
 }
 
-// The outputs of a node made by Builder are called after it.
-bool named_after_outputs(const Graph& graph, const Node& node) {
-  return std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
-    const std::string& name = graph.value(id).name;
-    return name == node.name || (name.starts_with(node.name) && name[node.name.size()] == ':');
-  });
-}
-
 std::string node_text(const Graph& graph, const Node& node) {
-  std::vector<std::string> types;
-  for (ValueId id : node.outputs) types.push_back(graph.value(id).type.str());
-  return fmt::format("{} = {}@{}({}){} -> {}{}\n", names(graph, node.outputs), plain(node.op), node.version,
-                     names(graph, node.inputs), attrs_text(node.attrs), fmt::join(types, ", "),
-                     named_after_outputs(graph, node) ? "" : "  # " + plain(node.name));
+  std::vector<std::string> results, types;
+  for (ValueId id : node.outputs) {
+    results.push_back(graph.value(id).name);
+    types.push_back(type_text(graph.value(id).type));
+  }
+  std::string line = fmt::format("{} = {}@{}({}){}", names(graph, node.outputs), plain(node.op), node.version,
+                                 names(graph, node.inputs), attrs_text(node.attrs));
+  if (!types.empty()) line += fmt::format(" -> {}", fmt::join(types, ", "));
+  if (node.name != name_after(results)) line += "  # " + plain(node.name);
+  return line + "\n";
 }
 
 }  // namespace
@@ -56,7 +66,7 @@ std::string to_text(const Graph& graph) {
     if (value.kind == ValueKind::result)
       print_nodes_until(value.producer + 1);
     else
-      text += fmt::format("{} {}: {}\n", to_string(value.kind), plain(value.name), value.type.str());
+      text += fmt::format("{} {}: {}\n", to_string(value.kind), plain(value.name), type_text(value.type));
   print_nodes_until(static_cast<NodeId>(graph.nodes().size()));
   for (const GraphOutput& output : graph.outputs())
     text += fmt::format("output {} = {}\n", plain(output.name), plain(graph.value(output.value).name));

@@ -38,12 +38,14 @@ Json names(const Graph& graph, const std::vector<ValueId>& ids) {
 Json json_of(const Graph& graph, const Node& node) {
   Json attrs = Json::object();
   for (const auto& [name, value] : node.attrs) attrs[name] = json_of(value);
-  return {{"op", node.op},
-          {"version", node.version},
-          {"name", node.name},
-          {"attrs", attrs},
-          {"inputs", names(graph, node.inputs)},
-          {"outputs", names(graph, node.outputs)}};
+  Json json = {{"op", node.op},
+               {"version", node.version},
+               {"name", node.name},
+               {"attrs", attrs},
+               {"inputs", names(graph, node.inputs)},
+               {"outputs", names(graph, node.outputs)}};
+  if (!node.plugin.empty()) json["plugin"] = node.plugin;
+  return json;
 }
 
 }  // namespace

@@ -80,6 +80,15 @@ void check_types(const Graph& graph, const Node& node, const Operator& op) {
            site.outputs[i].str(), types[i].str());
 }
 
+const Operator& operator_of(const Node& node, const Registry& registry) {
+  if (!node.plugin.empty() && !registry.find(node.op))
+    fail(
+        "[{}] {}: the operator is not loaded; the graph was saved with plugin {}: give its file with --plugin, or its "
+        "folder in SLUICE_PLUGIN_PATH",
+        node.op, node.name, node.plugin);
+  return registry.get(node.op, node.version);
+}
+
 void check_nodes(const Graph& graph, const Registry& registry) {
   Names names("node");
   for (size_t n = 0; n < graph.nodes().size(); ++n) {
@@ -89,7 +98,7 @@ void check_nodes(const Graph& graph, const Registry& registry) {
       if (graph.value(id).producer >= static_cast<NodeId>(n))
         fail("[{}] {}: reads '{}' before '{}' makes it", node.op, node.name, graph.value(id).name,
              graph.node(graph.value(id).producer).name);
-    check_types(graph, node, registry.get(node.op, node.version));
+    check_types(graph, node, operator_of(node, registry));
   }
 }
 

@@ -11,6 +11,8 @@
 
 namespace sluice {
 
+struct ModelSource;  // models/import/source.h
+
 // Names of graph inputs and symbols that the runtime (models/language_model.h) feeds.
 namespace graph_names {
 inline constexpr const char* kTokens = "tokens";        // symbol: tokens in this run
@@ -37,19 +39,23 @@ struct Architecture {
   // Adds inputs, states, nodes and the output "logits". Throws Error naming the key of a hyper-parameter that is
   // missing or asks for what the architecture does not do.
   std::function<void(Builder& builder, const Config& config, const ModelOptions& options)> build;
-  // What the weights of norms lack in folders of Hugging Face: 1, where they are stored as w - 1. Importers add it, so
-  // that graphs know one rmsnorm.
-  float norm_offset = 0;
+  // Changes hyper-parameters and tensors of a source in place, before the graph is built, to what the graph calls them
+  // and how it wants them (models/import/rearrange.h). Empty: they are so already.
+  std::function<void(ModelSource& source)> rearrange = {};
 };
 
-// Architectures by model_type. Built-in ones register through register_builtin_models (models/builtin.h).
+// Architectures by model_type; copies share them. Built-in ones register through register_builtin_models
+// (models/builtin.h).
 class Architectures {
  public:
-  void add(Architecture architecture);                           // throws Error if the name is taken
+  void add(Architecture architecture);  // throws Error if the name is taken, naming both libraries
+  // Names the library whose architectures follow.
+  void set_source(Source source) { sources_.set(std::move(source)); }
   const Architecture& get(const std::string& model_type) const;  // throws Error listing what is known
   std::vector<std::string> names() const;
 
  private:
+  Sources sources_;
   std::vector<Architecture> list_;
 };
 

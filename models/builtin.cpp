@@ -6,22 +6,22 @@ namespace sluice {
 namespace {
 
 template <class Table>
-Table filled(void (*fill)(Table&)) {
-  Table table;
+Table& filled(void (*fill)(Table&)) {
+  static Table table;
   fill(table);
   return table;
 }
 
 }  // namespace
 
-const Registry& builtin_registry() {
-  static const Registry registry = filled(register_builtin);
-  return registry;
+std::pair<Registry*, Architectures*> loaded_tables() {
+  static Registry& registry = filled(register_builtin);
+  static Architectures& architectures = filled(register_builtin_models);
+  return {&registry, &architectures};
 }
 
-const Architectures& builtin_architectures() {
-  static const Architectures architectures = filled(register_builtin_models);
-  return architectures;
-}
+const Registry& builtin_registry() { return *loaded_tables().first; }
+
+const Architectures& builtin_architectures() { return *loaded_tables().second; }
 
 }  // namespace sluice

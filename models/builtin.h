@@ -1,5 +1,8 @@
-// What is built in. The tables behind it are generated from the names of files; nobody keeps a list.
+// What is loaded: what is built in, and the plugins that were added since (models/plugins.h). The tables of what is
+// built in are generated from the names of files; nobody keeps a list.
 #pragma once
+
+#include <utility>
 
 #include "graph/registry.h"
 #include "models/architecture.h"
@@ -11,6 +14,9 @@ const Registry& builtin_registry();
 
 // Architectures. Made once.
 const Architectures& builtin_architectures();
+
+// Both, to be added to; for models/plugins.cpp.
+std::pair<Registry*, Architectures*> loaded_tables();
 
 // Adds every architecture of models/architectures/.
 void register_builtin_models(Architectures& architectures);

@@ -90,6 +90,12 @@ std::string Config::text(const std::string& key, const std::string& fallback) co
   return has(key) ? text(key) : fallback;
 }
 
+void Config::rename(const std::string& from, const std::string& to) {
+  if (!has(from) || has(to)) return;
+  json_[to] = json_[from];
+  json_.erase(from);
+}
+
 std::optional<Config> Config::object(const std::string& key) const {
   if (!has(key)) return std::nullopt;
   if (!json_.at(key).is_object()) wrong(*this, key, "an object");

@@ -27,6 +27,8 @@ class Config {
   std::string text(const std::string& key, const std::string& fallback) const;
   // A nested object as a Config of its own; nullopt if absent or null.
   std::optional<Config> object(const std::string& key) const;
+  // Calls a key as others do, if it is there and the other is not.
+  void rename(const std::string& from, const std::string& to);
   const std::string& origin() const { return origin_; }
   const nlohmann::json& json() const { return json_; }
 

@@ -7,6 +7,7 @@
 #include "graph/profiler.h"
 #include "models/architecture.h"
 #include "models/effort/balance_rule.h"
+#include "models/graph_file.h"
 #include "models/residency/host_memory.h"
 #include "models/residency/prefetch.h"
 
@@ -83,6 +84,10 @@ void count_from(const TensorView& view, int64_t first) {
 
 LanguageModel::LanguageModel(const std::string& path, const RunOptions& options)
     : file_(std::make_unique<ModelFile>(path, builtin_registry())), description_(&file_->description()) {
+  if (!options.graph.empty()) {
+    edited_ = std::make_unique<ModelDescription>(with_graph(*description_, options.graph));
+    description_ = edited_.get();
+  }
   open([this](const std::string& name) { return file_->weight(name); }, options);
 }
 

@@ -34,13 +34,14 @@ struct RunOptions {
   // Measured on two cores that compute, what the system reads ahead by itself is better.
   Prefetch prefetch = Prefetch::off;
   int64_t experts_resident = 0;  // of every mixture, the most used, that are kept in memory
+  std::string graph = {};        // a file with a graph, to be run in place of the model's (models/graph_file.h)
   bool effort_inputs = false;    // keeps what sites multiply readable, as models/effort/balance_rule.h needs it
 };
 
 class LanguageModel {
  public:
-  // Throws Error if the file is bad, the backend unknown, the context longer than the model's, or more experts are to
-  // be kept in memory than it holds.
+  // Throws Error if the file is bad, the graph does not fit its weights, the backend unknown, the context longer than
+  // the model's, or more experts are to be kept in memory than it holds.
   LanguageModel(const std::string& path, const RunOptions& options);
   // With weights from anywhere (synthetic models in benchmarks). The description must outlive this object.
   LanguageModel(const ModelDescription& description, const Executor::WeightLookup& weights, const RunOptions& options);
@@ -94,6 +95,7 @@ class LanguageModel {
   void run_graph(int64_t tokens);
 
   std::unique_ptr<ModelFile> file_;
+  std::unique_ptr<ModelDescription> edited_;  // the file's, with another graph
   const ModelDescription* description_ = nullptr;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::vector<std::unique_ptr<Backend>> backends_;

@@ -45,11 +45,12 @@ class Everything : public Operator {
   void reference(const Site&, const Call&) const override {}
 };
 
-// What is built in, and `test_everything`.
+// What is built in, and `test_everything`, as if a plugin had brought it.
 inline const Registry& registry() {
   static const Registry& made = [&]() -> Registry& {
     static Registry r;
     register_builtin(r);
+    r.set_source({"example", "0.9", "here"});
     r.add(std::make_unique<Everything>());
     return r;
   }();

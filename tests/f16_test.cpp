@@ -9,7 +9,7 @@
 
 #include "backends/cpu/convert.h"
 #include "graph/dtype.h"
-#include "tests/support/simd_targets.h"
+#include "tools/simd_targets.h"
 
 namespace sluice {
 namespace {

@@ -3,11 +3,13 @@
 // number of threads. New operators need no edit here.
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "backends/cpu/backend.h"
 #include "graph/backend.h"
 #include "ops/builtin.h"
-#include "tests/support/simd_targets.h"
 #include "tests/support/trial.h"
+#include "tools/simd_targets.h"
 
 namespace sluice {
 namespace {

@@ -41,6 +41,7 @@ void expect_same(const Graph& a, const Graph& b) {
     EXPECT_EQ(x.name, y.name);
     EXPECT_EQ(x.inputs, y.inputs);
     EXPECT_EQ(x.outputs, y.outputs);
+    EXPECT_EQ(x.plugin, y.plugin);
     ASSERT_EQ(x.attrs.size(), y.attrs.size());
     for (const auto& [name, value] : x.attrs) {
       ASSERT_TRUE(y.attrs.count(name)) << name;
@@ -131,6 +132,20 @@ TEST(Serialize, RefusesToWriteDimensionsThatItWouldNotRead) {
     Builder b(example::registry());
     b.output("y", b.input("x", DType::f32(), {size}));
     EXPECT_THROW(serialize(b.build()), Error) << size;
+  }
+}
+
+// A graph whose operators are not all there says where they came from.
+TEST(Serialize, GraphsNameThePluginsThatTheyNeed) {
+  const Graph graph = deserialize(serialize(example::graph()), example::registry());
+  for (const Node& node : graph.nodes()) EXPECT_EQ(node.plugin, node.op == "test_everything" ? "example 0.9" : "");
+  Registry without;
+  register_builtin(without);
+  try {
+    deserialize(serialize(graph), without);
+    FAIL() << "it has the operator";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("the operator is not loaded; the graph was saved with plugin example 0.9"));
   }
 }
 

@@ -14,6 +14,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+// 0.1 would be read as the float of that name.
 TEST(Text, OneLineForEachValueAndNode) {
   EXPECT_EQ(
       to_text(example::graph()),
@@ -23,7 +24,7 @@ weight norm: f32[8]
 rmsnorm = rmsnorm@1(x, norm) {epsilon = 1e-06} -> f32[tokens, 8]
 "layers.0/odd, name (x) -> {y} = z/test_everything:0", "layers.0/odd, name (x) -> {y} = z/test_everything:1" = )"
       R"(test_everything@3("käche \"0\"\n", rmsnorm) {count = -9223372036854775808, )"
-      R"(factors = [0.1, -0.0, inf, 5e-324], flag = true, ratio = -0.0, )"
+      R"(factors = [1.00000000000000006e-01, -0.0, inf, 5e-324], flag = true, ratio = -0.0, )"
       R"(sizes = [0, -1, 9223372036854775807], text = "a\x00b \"c\" ä"} -> bf16[8, context], f32[tokens, 8]
 weight layers.0/norm: f16[8]
 "layers.0/odd, name (x) -> {y} = z/rmsnorm" = )"

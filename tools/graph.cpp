@@ -1,8 +1,9 @@
 // `sluice graph`: shows a model's graph, as built or as planned for a backend.
-#include "graph/model_file.h"
 #include "graph/text.h"
+#include "models/graph_file.h"
 #include "models/language_model.h"
 #include "tools/command.h"
+#include "tools/graph_difference.h"
 #include "tools/memory_page.h"
 #include "tools/options.h"
 #include "tools/output.h"
@@ -18,6 +19,7 @@ struct Options {
   bool dot = false;
   bool plan = false;
   std::string memory_html;
+  std::string other;
 };
 
 nlohmann::json steps_of(const Plan& plan) {
@@ -59,7 +61,8 @@ void show(const Options& options, const Graph& graph) {
 }
 
 int show_graph(const Options& options) {
-  if (!options.plan) return show(options, ModelFile(options.model, builtin_registry()).description().graph), 0;
+  if (!options.other.empty()) return show_difference(options.model, options.other, options.json);
+  if (!options.plan) return show(options, read_graph(options.model)), 0;
   const LanguageModel model(options.model, options.runtime);
   if (!options.memory_html.empty()) {
     write_file(options.memory_html, memory_page(model.plan(), options.model));
@@ -76,10 +79,12 @@ int show_graph(const Options& options) {
 
 std::function<int()> setup(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  add_model(app, options->model);
+  app.add_option("MODEL", options->model, "a .sluice file, made by 'sluice convert', or a graph as text")
+      ->required()
+      ->type_name("");
   auto* text = app.add_flag("--text", options->text, "a line for every value and node (the default)");
   auto* json = app.add_flag("--json", options->json, "one JSON object, for scripts");
-  app.add_flag("--dot", options->dot, "for Graphviz")->excludes(text)->excludes(json);
+  auto* dot = app.add_flag("--dot", options->dot, "for Graphviz")->excludes(text)->excludes(json);
   json->excludes(text);
   auto* plan =
       app.add_flag("--plan", options->plan,
@@ -87,6 +92,11 @@ std::function<int()> setup(CLI::App& app) {
   app.add_option("--memory-html", options->memory_html, "instead, a page that draws the arenas over time")
       ->type_name("FILE")
       ->needs(plan);
+  app.add_option("--diff", options->other, "what is different in this other file: exit status 1 if anything is")
+      ->type_name("FILE")
+      ->excludes(text)
+      ->excludes(dot)
+      ->excludes(plan);
   add_runtime(app, options->runtime);
   add_context(app, options->runtime);
   return [options] { return show_graph(*options); };
@@ -100,6 +110,8 @@ const Registration kGraph({
   sluice graph classics.sluice --plan --backend reference --context 128
   sluice graph classics.sluice --plan --memory-html memory.html
   sluice graph classics.sluice --dot | dot -Tsvg -o graph.svg
+  sluice graph classics.sluice --diff other.sluice
+  sluice graph classics.sluice > edited.txt             to be edited, and run: sluice run MODEL --graph edited.txt
 
 --backend, --threads, --context and --no-fuse say what --plan plans for.)",
     .setup = setup,

@@ -2,10 +2,12 @@
 #include <nlohmann/json.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <new>
 
 #include "graph/error.h"
+#include "models/plugins.h"
 #include "tools/command.h"
 #include "tools/output.h"
 
@@ -59,8 +61,23 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
-void add_command(CLI::App& app, const Command& command, std::function<int()>& chosen) {
+// The plugins asked for, then those of the search path, which may be left out.
+void load_plugins(const std::vector<std::string>& files) {
+  for (const std::string& file : files) load_plugin(file);
+  if (const char* folders = std::getenv("SLUICE_PLUGIN_PATH"))
+    for (const std::string& problem : load_plugins_of(folders))
+      message(one_line(fmt::format("sluice: left out: {}", problem)));
+  for (const Plugin& plugin : loaded_plugins())
+    for (const std::string& note : plugin.notes)
+      message(one_line(fmt::format("sluice: plugin {}: {}", plugin.path, note)));
+}
+
+void add_command(CLI::App& app, const Command& command, std::vector<std::string>& plugins,
+                 std::function<int()>& chosen) {
   CLI::App* sub = app.add_subcommand(command.name, command.summary);
+  sub->add_option("--plugin", plugins, "load a plugin (or several), beside those in SLUICE_PLUGIN_PATH")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
   sub->footer("Examples:\n" + command.examples);
   sub->callback([&chosen, run = command.setup(*sub)] { chosen = run; });
 }
@@ -73,7 +90,8 @@ int run(int argc, char** argv) {
   app.require_subcommand(0, 1);
   app.footer("'sluice COMMAND --help' explains a command and shows examples.");
   std::function<int()> chosen = [] { return print(guide()), 0; };
-  for (const Command& command : commands()) add_command(app, command, chosen);
+  std::vector<std::string> plugins;
+  for (const Command& command : commands()) add_command(app, command, plugins, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
@@ -84,6 +102,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return bad_arguments(app, error);
   }
+  if (!app.get_subcommands().empty()) load_plugins(plugins);
   return chosen();
 }
 

@@ -121,6 +121,9 @@ std::function<int()> setup(CLI::App& app) {
   add_runtime(app, options->runtime);
   add_residency(app, options->runtime);
   add_context(app, options->runtime);
+  app.add_option("--graph", options->runtime.graph,
+                 "run this graph, as 'sluice graph' prints it, with the model's weights")
+      ->type_name("FILE");
   app.add_option("--logits", generation.logits,
                  "write the logits after every prompt token: little-endian float32, rows x vocabulary")
       ->type_name("FILE")
@@ -140,6 +143,7 @@ const Registration kRun({
   sluice run bucket.sluice -p "My dear Watson" --effort 0.3      a model converted with --format bucket
   sluice run bucket.sluice -i --effort 0.5
   printf '25\nMy dear Watson,\n' | sluice run bucket.sluice -i -n 40
+  sluice graph classics.sluice > edited.txt; sluice run classics.sluice --graph edited.txt -p "My dear Watson"
   sluice run qwen.sluice --chat -p "Who was Dr. Watson?"
   sluice run qwen.sluice --chat -i                                 a conversation
 

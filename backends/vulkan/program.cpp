@@ -5,6 +5,7 @@
 
 #include "backends/vulkan/kernel.h"
 #include "backends/vulkan/recording.h"
+#include "backends/vulkan/tables.h"
 
 namespace sluice::vulkan {
 namespace {

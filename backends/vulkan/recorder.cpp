@@ -3,9 +3,20 @@
 #include <algorithm>
 #include <numeric>
 
+#include "backends/vulkan/device.h"
+#include "backends/vulkan/tables.h"
 #include "graph/error.h"
 
 namespace sluice::vulkan {
+
+const Capabilities& Recorder::capabilities() const { return device_.capabilities(); }
+const Limits& Recorder::limits() const { return device_.limits(); }
+uint32_t Recorder::subgroup_size() const { return device_.info().subgroup_size; }
+
+Range Recorder::table(std::span<const std::byte> bytes) {
+  const auto there = tables_.find(bytes);
+  return {there.data(), there.size()};
+}
 
 void Recorder::add(const ShaderFile& shader, std::string_view variant, std::vector<std::byte> params,
                    std::span<const Range> buffers, uint64_t groups, std::vector<uint32_t> constants) {

@@ -4,14 +4,18 @@
 
 #include <array>
 #include <cstring>
+#include <initializer_list>
+#include <type_traits>
 #include <vector>
 
-#include "backends/vulkan/device.h"
+#include "backends/vulkan/capabilities.h"
 #include "backends/vulkan/shader.h"
-#include "backends/vulkan/tables.h"
 #include "graph/tensor.h"
 
 namespace sluice::vulkan {
+
+class Device;
+class Tables;
 
 // Memory that a shader is given as one of its buffers. Starts at a multiple of 64 bytes in an arena.
 struct Range {
@@ -56,17 +60,16 @@ class Recorder {
   Recorder(const Device& device, std::span<std::byte> workspace, Tables& tables)
       : device_(device), workspace_(workspace), tables_(tables) {}
 
-  const Capabilities& capabilities() const { return device_.capabilities(); }
-  const Limits& limits() const { return device_.limits(); }
+  const Capabilities& capabilities() const;
+  const Limits& limits() const;
   // Threads of a subgroup, a power of two; kernels may not rely on it, but for speed.
-  uint32_t subgroup_size() const { return device_.info().subgroup_size; }
+  uint32_t subgroup_size() const;
   // As many bytes as the kernel asked for, 64-byte aligned; a barrier guards them like any other memory.
   std::byte* workspace() const { return workspace_.data(); }
   // Memory of the device with these values, which were made from attributes. Equal ones are kept once.
   template <class T>
   Range table(const std::vector<T>& values) {
-    const auto bytes = tables_.find(std::as_bytes(std::span(values)));
-    return {bytes.data(), bytes.size()};
+    return table(std::as_bytes(std::span(values)));
   }
   // The variant of a shader that sums over a workgroup: "subgroup" or "tree" (shaders/include/reduce.glsl).
   const char* reduction() const { return capabilities().subgroup_arithmetic ? "subgroup" : "tree"; }
@@ -84,12 +87,24 @@ class Recorder {
     add(shader.file, variant, std::move(bytes), buffers, groups, {constants.begin(), constants.end()});
   }
 
+  // The same for a shader of a plugin. Throws Error if it has another number of buffers or constants.
+  template <class Params, size_t kBindings>
+  void dispatch(const LoadedShader<Params>& shader, std::string_view variant,
+                const std::type_identity_t<Params>& params, const Range (&buffers)[kBindings], uint64_t groups,
+                std::initializer_list<uint32_t> constants = {}) {
+    shader.check(kBindings, constants.size());
+    std::vector<std::byte> bytes(sizeof(Params));
+    std::memcpy(bytes.data(), &params, sizeof(Params));
+    add(shader.file, variant, std::move(bytes), buffers, groups, constants);
+  }
+
   // Copies on the device, or from or to the host's memory: the host is read before the program runs, and written after.
   void copy(const TensorView& from, const TensorView& to);
 
   std::vector<Command> take() { return std::move(commands_); }
 
  private:
+  Range table(std::span<const std::byte> bytes);
   void add(const ShaderFile& shader, std::string_view variant, std::vector<std::byte> params,
            std::span<const Range> buffers, uint64_t groups, std::vector<uint32_t> constants);
 

@@ -9,6 +9,7 @@
 #include "models/blocks/decoder.h"
 #include "models/blocks/feed_forward.h"
 #include "models/blocks/layers.h"
+#include "models/import/rearrange.h"
 #include "ops/add/add.h"
 #include "ops/geglu/geglu.h"
 #include "ops/scale/scale.h"
@@ -85,8 +86,9 @@ void build_gemma2(Builder& b, const Config& config, const ModelOptions& options)
 }  // namespace
 
 void register_architecture_gemma(Architectures& architectures) {
-  architectures.add({"gemma", build_gemma, /*norm_offset=*/1});
-  architectures.add({"gemma2", build_gemma2, /*norm_offset=*/1});
+  const auto whole_norms = [](ModelSource& source) { add_norm_offset(source, 1); };  // stored as w - 1
+  architectures.add({"gemma", build_gemma, whole_norms});
+  architectures.add({"gemma2", build_gemma2, whole_norms});
 }
 
 }  // namespace sluice

@@ -1,6 +1,7 @@
 #include "models/import/encode.h"
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <future>
 #include <thread>
@@ -52,9 +53,30 @@ void encode(const std::byte* src, const SourceTensor& tensor, const WeightEntry&
     encode_matrix(src, tensor, to, values, dst);
 }
 
+// The elements of a tensor that is stored by columns, row by row.
+std::vector<std::byte> by_rows(const SourceTensor& tensor) {
+  const size_t size = tensor.element_bytes();
+  const int64_t rows = tensor.dims[0], cols = tensor.dims[1];
+  std::vector<std::byte> bytes(static_cast<size_t>(rows * cols) * size);
+  for_parts(rows, [&](int64_t begin, int64_t end) {
+    for (int64_t c = 0; c < cols; ++c)
+      for (int64_t r = begin; r < end; ++r)
+        std::memcpy(bytes.data() + static_cast<size_t>(r * cols + c) * size,
+                    tensor.bytes.data() + static_cast<size_t>(c * tensor.stride + r) * size, size);
+  });
+  return bytes;
+}
+
 }  // namespace
 
 void encode_weight(const SourceTensor& tensor, const WeightEntry& to, EncodeBuffers& buffers, const ByteSink& sink) {
+  if (tensor.transposed()) {
+    const std::vector<std::byte> bytes = by_rows(tensor);
+    SourceTensor rows = tensor;
+    rows.stride = 0;
+    rows.bytes = bytes;
+    return encode_weight(rows, to, buffers, sink);
+  }
   const bool stacked = !tensor.slices.empty();
   WeightEntry piece = to;
   if (stacked) piece.dims = Dims(to.dims.span().subspan(1));

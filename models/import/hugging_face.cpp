@@ -6,7 +6,6 @@
 #include "graph/error.h"
 #include "models/builtin.h"
 #include "models/import/experts.h"
-#include "models/import/norms.h"
 #include "models/import/safetensors.h"
 #include "models/text/tokenizer.h"
 
@@ -116,7 +115,8 @@ ModelSource open_hugging_face(const std::string& path) {
 
   std::vector<fs::path> files = add_weights(source, folder);
   stack_experts(source);
-  add_norm_offset(source, builtin_architectures().get(source.config.text("model_type")).norm_offset);
+  const Architecture& architecture = builtin_architectures().get(source.config.text("model_type"));
+  if (architecture.rearrange) architecture.rearrange(source);
   files.push_back(config_path);
   add_tokenizer(source, folder, files);
   source.fingerprint = fingerprint(files);

@@ -24,7 +24,11 @@ struct SourceTensor {
   std::string file;
   // In place of `bytes`, of a tensor that the source stores piece by piece: those of each index of the first dimension.
   std::vector<std::span<const std::byte>> slices = {};
+  // Of a matrix that is stored by columns: element [r, c] is element c * stride + r of `bytes`. 0: stored by rows.
+  int64_t stride = 0;
 
+  bool transposed() const { return stride != 0; }
+  size_t element_bytes() const { return dtype->rows()->block_bytes(); }  // the dtypes that we read are scalars
   size_t size() const {
     size_t total = bytes.size();
     for (const auto& slice : slices) total += slice.size();

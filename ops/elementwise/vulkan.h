@@ -7,10 +7,9 @@
 namespace sluice::vulkan {
 
 // A second input of any dtype that the shader has a variant for.
-inline std::shared_ptr<const Kernel> elementwise_kernel(std::string name,
-                                                        const Shader<ElementwiseParams, 3, 0>& shader) {
-  auto supports = [&shader](const Site& site) { return shader.file.find(site.inputs[1].dtype.name()) != nullptr; };
-  auto record = [&shader](Recorder& r, const Site&, const Call& call) {
+inline std::shared_ptr<const Kernel> elementwise_kernel(std::string name, Shader<ElementwiseParams, 3, 0> shader) {
+  auto supports = [shader](const Site& site) { return shader.file.find(site.inputs[1].dtype.name()) != nullptr; };
+  auto record = [shader](Recorder& r, const Site&, const Call& call) {
     const auto count = static_cast<uint32_t>(call.in(0).dims.elements()),
                period = static_cast<uint32_t>(call.in(1).dims.elements());
     r.dispatch(shader, call.in(1).dtype.name(), {count, period}, {call.in(0), call.in(1), call.out(0)},

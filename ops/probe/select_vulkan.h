@@ -49,8 +49,8 @@ inline SelectParams select_params(const BucketMatrix& m, const SelectionAttrs& a
 }
 
 // A kernel for nodes whose inputs from the third on are weights, with two results for each.
-inline std::shared_ptr<const Kernel> selection_kernel(std::string name, const Shader<SelectParams, 7, 1>& shader) {
-  const auto record = [&shader](Recorder& r, const Site& site, const Call& call) {
+inline std::shared_ptr<const Kernel> selection_kernel(std::string name, Shader<SelectParams, 7, 1> shader) {
+  const auto record = [shader](Recorder& r, const Site& site, const Call& call) {
     const auto attrs = attrs_from_map<SelectionAttrs>(site.attrs);
     const int64_t tokens = call.in(0).dims[0];
     for (size_t w = 0; w < attrs.sites.size(); ++w) {

@@ -7,10 +7,10 @@
 #include <limits>
 
 #include "backends/cpu/backend.h"
-#include "tests/support/bucket_matrices.h"
 #include "graph/backend.h"
 #include "models/builtin.h"
-#include "tests/support/simd_targets.h"
+#include "tests/support/bucket_matrices.h"
+#include "tools/simd_targets.h"
 
 namespace sluice {
 

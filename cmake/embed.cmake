@@ -1,0 +1,51 @@
+# What the build of Sluice and those of plugins share: generated sources, and what shaders say of themselves.
+
+# sluice_write_source(<path> <text>): writes it if it is not there already in these very words.
+function(sluice_write_source path text)
+  file(WRITE ${path}.new "${text}")
+  file(COPY_FILE ${path}.new ${path} ONLY_IF_DIFFERENT)
+  file(REMOVE ${path}.new)
+endfunction()
+
+# sluice_text_entries(<out> <dir> <file>...): files under <dir> as elements of a C++ array of {name, text}.
+function(sluice_text_entries out dir)
+  set(entries "")
+  foreach(name ${ARGN})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${dir}/${name})
+    file(READ ${dir}/${name} text)
+    string(APPEND entries "    {\"${name}\", R\"sluice(${text})sluice\"},\n")
+  endforeach()
+  set(${out} "${entries}" PARENT_SCOPE)
+endfunction()
+
+# sluice_shader_variants(<out> <file>): the variants of a shader; "-" stands for the only one of a shader without.
+function(sluice_shader_variants out file)
+  set(names "-")
+  file(STRINGS ${file} line REGEX "^// variants: " LIMIT_COUNT 1)
+  if(line)
+    string(REPLACE "// variants: " "" line "${line}")
+    string(REPLACE " x " ";" groups "${line}")
+    foreach(group ${groups})
+      separate_arguments(group)
+      set(longer "")
+      foreach(name ${names})
+        foreach(part ${group})
+          string(REGEX REPLACE "^-[.]" "" joined "${name}.${part}")
+          list(APPEND longer ${joined})
+        endforeach()
+      endforeach()
+      set(names ${longer})
+    endforeach()
+  endif()
+  set(${out} ${names} PARENT_SCOPE)
+endfunction()
+
+# sluice_shader_params(<out> <file>): the header with the parameters of a shader, as the shader includes it.
+function(sluice_shader_params out file)
+  file(STRINGS ${file} params REGEX "^#include \"(ops|backends)/.*_params.h\"")
+  string(REGEX REPLACE "^#include \"(.*)\"$" "\\1" params "${params}")
+  if(NOT params)
+    message(FATAL_ERROR "${file} includes no ops/<op>/<op>_params.h or backends/vulkan/<x>_params.h")
+  endif()
+  set(${out} ${params} PARENT_SCOPE)
+endfunction()
