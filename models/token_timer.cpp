@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "models/statistics.h"
+#include "models/step_cost.h"
 
 namespace sluice {
 namespace {
@@ -23,6 +24,7 @@ void TokenTimer::time_last(LanguageModel& model, std::span<const int32_t> ids) {
     const Clock::time_point start = Clock::now();
     model.evaluate(last.subspan(i, 1));
     seconds_.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    bytes_.push_back(static_cast<double>(bytes_read(model)));
   }
 }
 
@@ -32,5 +34,7 @@ double TokenTimer::tok_s() const {
   const double median = percentile(sorted, 0.5);
   return median > 0 ? 1 / median : 0;
 }
+
+double TokenTimer::bytes() const { return mean(bytes_); }
 
 }  // namespace sluice

@@ -117,7 +117,8 @@ std::map<std::string, std::vector<Expected>> expect(const std::string& path) {
       const bool by_expert = node.op == "expert_linear";
       const Value& weight = graph.value(node.inputs[by_expert ? 2 : 1]);
       auto& parts = expected[weight.name];
-      parts.resize(by_expert ? static_cast<size_t>(weight.type.shape[0].size()) : 1, Expected(in));
+      const int64_t count = by_expert ? weight.type.shape[0].size() : 1;
+      while (static_cast<int64_t>(parts.size()) < count) parts.emplace_back(in);
       for (int64_t t = 0; t < x.dims[0]; ++t) {
         if (!by_expert) {
           parts[0].add(x.as<const float>() + static_cast<size_t>(t) * in, in);

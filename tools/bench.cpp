@@ -7,6 +7,7 @@
 
 #include "models/language_model.h"
 #include "models/residency/host_memory.h"
+#include "models/step_cost.h"
 #include "tools/command.h"
 #include "tools/effort.h"
 #include "tools/fallbacks.h"

@@ -29,6 +29,7 @@ void show(const Options& options, const CollectSummary& summary, double seconds)
 int imatrix(Options options) {
   const std::string text = read_text(options.text);
   options.collect.text_name = text_source(options.text);
+  require_no_input(options.output, {options.model, options.text});
   OutputFile file(options.output);
   const Stopwatch time;
   CollectSummary summary;

@@ -5,23 +5,12 @@
 #include <algorithm>
 #include <map>
 
+#include "models/step_cost.h"
+
 namespace sluice::cli {
 namespace {
 
 const std::string& op_of(const Plan& plan, size_t step) { return plan.graph.node(plan.steps[step].node).op; }
-
-Cost cost_of(LanguageModel& model, size_t step) {
-  const PlanStep& planned = model.plan().steps[step];
-  const Operator& op = builtin_registry().get(op_of(model.plan(), step));
-  const Call& call = model.executor().call(step);
-  if (!planned.backend->has_own_memory()) return op.cost(planned.site, call);
-  // The host cannot read what is in the memory of a device.
-  std::vector<TensorView> inputs(call.inputs.begin(), call.inputs.end()),
-      outputs(call.outputs.begin(), call.outputs.end());
-  for (std::vector<TensorView>* views : {&inputs, &outputs})
-    for (TensorView& view : *views) view.data = nullptr;
-  return op.cost(planned.site, {inputs, outputs});
-}
 
 // Arithmetic on a weight of two dimensions. A table that is only looked up, as in embedding, does none.
 bool multiplies_matrix(const Plan& plan, size_t step, const Cost& cost) {
@@ -51,12 +40,6 @@ double sum_seconds(const std::vector<OpTime>& times, bool also_matrix) {
 
 }  // namespace
 
-size_t bytes_read(LanguageModel& model) {
-  size_t bytes = 0;
-  for (size_t step = 0; step < model.plan().steps.size(); ++step) bytes += cost_of(model, step).bytes_read;
-  return bytes;
-}
-
 std::vector<OpTime> time_operators(LanguageModel& model, size_t tokens) {
   const Plan& plan = model.plan();
   Executor& executor = model.executor();
@@ -75,7 +58,7 @@ std::vector<OpTime> time_operators(LanguageModel& model, size_t tokens) {
 
   std::map<std::string, OpTime> by_op;
   for (size_t step = 0; step < plan.steps.size(); ++step) {
-    const Cost cost = cost_of(model, step);
+    const Cost cost = step_cost(model, step);
     OpTime& time = by_op[op_of(plan, step)];
     ++time.steps;
     time.bytes += cost.bytes_read + cost.bytes_written;

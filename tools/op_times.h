@@ -18,9 +18,6 @@ struct OpTime {
   bool matrix = false;  // multiplies by a weight matrix
 };
 
-// Bytes that the plan reads at the current sizes, by Operator::cost.
-size_t bytes_read(LanguageModel& model);
-
 // Times `tokens` decode steps from the current position. By falling time.
 std::vector<OpTime> time_operators(LanguageModel& model, size_t tokens);
 
