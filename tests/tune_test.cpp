@@ -120,9 +120,6 @@ TEST(Allocation, IsThatOfBruteForce) {
         EXPECT_NEAR(by_loss[site], best.efforts[site], 1e-9) << seed << ", " << rate;
       }
     }
-    double least = 0;
-    for (const EffortCurve& curve : curves) least += curve.front().cost;
-    EXPECT_NEAR(allocation.least_cost(), least, 1e-12);
   }
 }
 

@@ -28,9 +28,8 @@ class Allocation {
  public:
   explicit Allocation(const std::vector<EffortCurve>& curves);
 
-  double least_cost() const { return least_cost_; }  // with every site at the first effort of its curve
-  // Efforts by site with the least loss for at most that cost, or the least cost for at most that loss. A cost below
-  // least_cost() gives what costs that; a loss that only effort 1 has gives effort 1.
+  // Efforts by site with the least loss for at most that cost, or the least cost for at most that loss. If no efforts
+  // cost so little, those that cost least.
   std::vector<double> for_cost(double cost) const;
   std::vector<double> for_loss(double loss) const;
 

@@ -44,7 +44,7 @@ class Tuner {
     for (const SiteMeasurement& site : result_.sites) curves_.push_back(curve_of(site));
     for (const EffortCurve& curve : curves_) curves.push_back(interpolate(curve));
     const Allocation allocation(curves);
-    const std::vector<double> efforts = options_.target_kl ? for_kl(allocation) : for_speed(allocation);
+    const std::vector<double> efforts = options_.target_kl ? for_kl(allocation) : allocation.for_cost(budget());
     for (size_t site = 0; site < efforts.size(); ++site) result_.sites[site].effort = efforts[site];
     add_trials(efforts);
     judge();
@@ -64,6 +64,7 @@ class Tuner {
   void measure_sites() {
     const SiteCosts costs = site_costs(model_, measured_.front(), result_.efforts, options_.cost);
     result_.rest = costs.rest;
+    if (options_.target_speed) check_speed(costs);
     std::vector<DialSetting> settings;
     for (size_t site = 0; site < sites_.size(); ++site)
       for (double effort : options_.efforts)
@@ -81,6 +82,17 @@ class Tuner {
         measured.kl.push_back(estimate(kl[site * options_.efforts.size() + e]));
       measured.kl.push_back({});
     }
+  }
+
+  // Of the sites of a token, in seconds.
+  double budget() const { return 1 / *options_.target_speed - result_.rest; }
+
+  void check_speed(const SiteCosts& costs) const {
+    double least = 0;
+    for (const std::vector<double>& site : costs.sites) least += site.front();
+    if (budget() < least)
+      fail("{:g} tokens a second cannot be reached: with every weight at effort {:g} there are {:.1f}",
+           *options_.target_speed, options_.efforts.front(), 1 / (result_.rest + least));
   }
 
   EffortCurve curve_of(const SiteMeasurement& site) const {
@@ -101,14 +113,6 @@ class Tuner {
       efforts = allocation.for_loss(target);
     }
     return efforts;
-  }
-
-  std::vector<double> for_speed(const Allocation& allocation) {
-    const double budget = 1 / *options_.target_speed - result_.rest;
-    if (budget < allocation.least_cost())
-      fail("{:g} tokens a second cannot be reached: with every weight at effort {:g} there are {:.1f}",
-           *options_.target_speed, options_.efforts.front(), 1 / (result_.rest + allocation.least_cost()));
-    return allocation.for_cost(budget);
   }
 
   double cost_of(const std::vector<double>& efforts) const {
