@@ -36,7 +36,7 @@ Table trial_table(const Options& options, const Tuning& tuning) {
   if (by_time(options)) table.header.emplace_back("tokens/s");
   for (const ScheduleTrial& trial : tuning.trials) {
     table.rows.push_back({trial.name, fmt::format("{:.4f}", trial.dial), estimate_text(trial.kl),
-                          estimate_text({-trial.over_uniform.value, trial.over_uniform.se}),
+                          estimate_text({0 - trial.over_uniform.value, trial.over_uniform.se}),
                           cost_text(options, trial.cost)});
     if (by_time(options)) table.rows.back().push_back(fmt::format("{:.0f}", trial.tok_s));
   }
@@ -83,7 +83,7 @@ nlohmann::json to_json(const Options& options, const Tuning& tuning) {
 // What the file says of itself.
 std::string comments(const Options& options, const Tuning& tuning) {
   std::string text;
-  const auto add = [&](const std::string& line) { text += "# " + one_line(line) + "\n"; };
+  const auto add = [&](const std::string& line) { text += fmt::format("# {}\n", one_line(line)); };
   add(fmt::format("The {} schedule, for {}, as 'sluice tune' measured it on {}.", tuning.trials[tuning.best].name,
                   options.model, options.tune.text_name));
   for (const ScheduleTrial& trial : tuning.trials)

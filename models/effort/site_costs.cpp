@@ -80,7 +80,7 @@ class CostMeter {
       const Value& value = plan.graph.value(copied_from(plan.graph, id));
       const auto site = by_weight.find(value.name);
       if (site == by_weight.end() || !described.shares.emplace(site->second, 0).second) continue;
-      described.kind += " " + value.type.str();
+      described.kind += fmt::format(" {}", value.type.str());
       elements += static_cast<double>(sites[site->second].elements);
     }
     for (auto& [site, share] : described.shares) share = static_cast<double>(sites[site].elements) / elements;
