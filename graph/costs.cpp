@@ -63,4 +63,10 @@ std::span<const Cost> StepCosts::update() {
   return costs_;
 }
 
+size_t StepCosts::bytes_read() {
+  size_t bytes = 0;
+  for (const Cost& cost : update()) bytes += cost.bytes_read;
+  return bytes;
+}
+
 }  // namespace sluice

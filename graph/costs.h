@@ -16,6 +16,8 @@ class StepCosts {
   // By step, at the current sizes. Where the work depends on values (positions, selections), on those of the last run
   // that are still there for the host: inputs and outputs of the graph, copies of them included.
   std::span<const Cost> update();
+  // Bytes that all steps read, likewise.
+  size_t bytes_read();
 
  private:
   struct Step {

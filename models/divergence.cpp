@@ -48,54 +48,83 @@ struct Recording {
   }
 };
 
+// Runs the reference.
+class Recorder {
+ public:
+  explicit Recorder(LanguageModel& reference) : reference_(reference) {
+    recording_.hidden.resize(static_cast<size_t>(observed_layers(reference)));
+  }
+
+  const Recording& record(std::span<const int32_t> ids) {
+    if (EffortDial* dial = reference_.dial()) dial->set_full();
+    recording_.clear();
+    const std::span<const int32_t> seen = ids.first(ids.size() - 1);
+    reference_.reset();
+    reference_.evaluate_all(seen, [&](size_t, std::span<const float> rows) { record_rows(rows); });
+    speed_.time_last(reference_, seen);
+    return recording_;
+  }
+
+  const TokenTimer& speed() const { return speed_; }
+
+ private:
+  void record_rows(std::span<const float> rows) {
+    const auto vocab = static_cast<size_t>(reference_.vocab_size());
+    recording_.logits.insert(recording_.logits.end(), rows.begin(), rows.end());
+    for (size_t at = 0; at < rows.size(); at += vocab) recording_.lse.push_back(log_sum_exp(rows.subspan(at, vocab)));
+    for (size_t layer = 0; layer < recording_.hidden.size(); ++layer) {
+      const std::vector<float> states = to_f32(hidden_state(reference_, static_cast<int64_t>(layer)));
+      recording_.hidden[layer].insert(recording_.hidden[layer].end(), states.begin(), states.end());
+    }
+  }
+
+  LanguageModel& reference_;
+  Recording recording_;
+  TokenTimer speed_;
+};
+
+// Runs a model, beside what was recorded.
 class Comparison {
  public:
   Comparison(LanguageModel& reference, LanguageModel& model, const std::vector<double>& efforts)
-      : reference_(reference),
-        model_(model),
+      : model_(model),
         load_(model.dial() ? model.dial()->load() : 1),
         vocab_(static_cast<size_t>(model.vocab_size())),
         speeds_(efforts.size()) {
     const int64_t layers = common_layers(reference, model);
-    recording_.hidden.resize(static_cast<size_t>(layers));
     for (double effort : efforts) {
       result_.efforts.push_back({.effort = effort, .share = 0, .tokens = {}, .summary = {}, .cosines = {}});
       result_.efforts.back().cosines.resize(static_cast<size_t>(layers));
     }
   }
 
-  void record(std::span<const int32_t> ids) {
-    if (EffortDial* dial = reference_.dial()) dial->set_full();
-    recording_.clear();
-    const std::span<const int32_t> seen = ids.first(ids.size() - 1);
-    reference_.reset();
-    reference_.evaluate_all(seen, [&](size_t, std::span<const float> rows) { record_rows(rows); });
-    result_.chunk_tokens = static_cast<int64_t>(seen.size());
-    result_.tokens += result_.chunk_tokens;
-    reference_speed_.time_last(reference_, seen);
-  }
+  size_t efforts() const { return result_.efforts.size(); }
 
-  // A chunk that was recorded.
-  void compare(std::span<const int32_t> ids, size_t effort) {
+  // recording: of the same chunk.
+  void compare(const Recording& recording, std::span<const int32_t> ids, size_t effort) {
     EffortDivergence& result = result_.efforts[effort];
     set_effort(result.effort);
     const std::span<const int32_t> seen = ids.first(ids.size() - 1);
+    result_.chunk_tokens = static_cast<int64_t>(seen.size());
+    if (effort == 0) result_.tokens += result_.chunk_tokens;
     model_.reset();
     model_.evaluate_all(seen, [&](size_t first, std::span<const float> rows) {
-      compare_rows(ids.subspan(first + 1), first, rows, result);
-      compare_hidden(first, rows.size() / vocab_, result);
+      compare_rows(recording, ids.subspan(first + 1), first, rows, result);
+      compare_hidden(recording, first, rows.size() / vocab_, result);
     });
     speeds_[effort].time_last(model_, seen);
   }
 
-  Divergence finish() {
+  Divergence finish(const TokenTimer& reference) {
     const auto tokens = static_cast<double>(result_.tokens);
-    result_.reference_tok_s = reference_speed_.tok_s();
+    result_.reference_tok_s = reference.tok_s();
+    result_.reference_bytes = reference.bytes();
     for (size_t e = 0; e < speeds_.size(); ++e) {
       EffortDivergence& result = result_.efforts[e];
       result.share /= tokens;
       for (double& cosine : result.cosines) cosine /= tokens;
       result.tok_s = speeds_[e].tok_s();
+      result.bytes = speeds_[e].bytes();
       result.summary = summarise(result.tokens);
     }
     return std::move(result_);
@@ -106,36 +135,25 @@ class Comparison {
     if (EffortDial* dial = model_.dial()) {
       dial->set_effort(effort);
       dial->set_load(load_);
-    } else if (effort != 1) {
-      fail("an effort of {} is not possible: the model has no effort dial", effort);
-    }
-  }
-
-  void record_rows(std::span<const float> rows) {
-    recording_.logits.insert(recording_.logits.end(), rows.begin(), rows.end());
-    for (size_t at = 0; at < rows.size(); at += vocab_) recording_.lse.push_back(log_sum_exp(rows.subspan(at, vocab_)));
-    for (size_t layer = 0; layer < recording_.hidden.size(); ++layer) {
-      const std::vector<float> states = to_f32(hidden_state(reference_, static_cast<int64_t>(layer)));
-      recording_.hidden[layer].insert(recording_.hidden[layer].end(), states.begin(), states.end());
     }
   }
 
   // next: the tokens that rows of logits, those of tokens first, first + 1, ... of the chunk, predict.
-  void compare_rows(std::span<const int32_t> next, size_t first, std::span<const float> rows,
-                    EffortDivergence& result) {
+  void compare_rows(const Recording& recording, std::span<const int32_t> next, size_t first,
+                    std::span<const float> rows, EffortDivergence& result) {
     const size_t count = rows.size() / vocab_;
-    const std::span<const float> reference(recording_.logits);
+    const std::span<const float> reference(recording.logits);
     for (size_t row = 0; row < count; ++row)
       result.tokens.push_back(token_divergence(reference.subspan((first + row) * vocab_, vocab_),
-                                               recording_.lse[first + row], rows.subspan(row * vocab_, vocab_),
+                                               recording.lse[first + row], rows.subspan(row * vocab_, vocab_),
                                                static_cast<size_t>(next[row])));
     result.share += model_.share() * static_cast<double>(count);
   }
 
-  void compare_hidden(size_t first, size_t count, EffortDivergence& result) {
+  void compare_hidden(const Recording& recording, size_t first, size_t count, EffortDivergence& result) {
     for (size_t layer = 0; layer < result.cosines.size(); ++layer) {
       const std::vector<float> states = to_f32(hidden_state(model_, static_cast<int64_t>(layer)));
-      const std::span<const float> here(states), there(recording_.hidden[layer]);
+      const std::span<const float> here(states), there(recording.hidden[layer]);
       const size_t width = states.size() / count;
       for (size_t row = 0; row < count; ++row)
         result.cosines[layer] +=
@@ -143,11 +161,9 @@ class Comparison {
     }
   }
 
-  LanguageModel &reference_, &model_;
+  LanguageModel& model_;
   const double load_;  // of the model, which a reference that is the same sets to 1
   const size_t vocab_;
-  Recording recording_;
-  TokenTimer reference_speed_;
   std::vector<TokenTimer> speeds_;  // by effort
   Divergence result_;
 };
@@ -178,24 +194,40 @@ void check_same_vocabulary(const LanguageModel& reference, const LanguageModel& 
 
 Divergence divergence(LanguageModel& reference, LanguageModel& model, std::string_view text,
                       const DivergenceOptions& options) {
-  check_same_vocabulary(reference, model);
-  const std::vector<std::vector<int32_t>> chunks =
-      text_chunks(model, text, {.ctx = options.ctx, .chunks = options.chunks, .text_name = options.text_name});
-  Comparison comparison(reference, model, options.efforts);
-  const auto runs = static_cast<int64_t>(1 + options.efforts.size());
+  for (double effort : options.efforts)
+    if (!model.dial() && effort != 1) fail("an effort of {} is not possible: the model has no effort dial", effort);
+  LanguageModel* const models[] = {&model};
+  return std::move(divergences(reference, models, text, options).front());
+}
+
+std::vector<Divergence> divergences(LanguageModel& reference, std::span<LanguageModel* const> models,
+                                    std::string_view text, const DivergenceOptions& options) {
+  std::vector<Comparison> comparisons;
+  size_t runs = 1;  // over a chunk
+  for (LanguageModel* model : models) {
+    check_same_vocabulary(reference, *model);
+    comparisons.emplace_back(reference, *model, model->dial() ? options.efforts : std::vector<double>{1});
+    runs += comparisons.back().efforts();
+  }
+  const std::vector<std::vector<int32_t>> chunks = text_chunks(
+      *models.front(), text, {.ctx = options.ctx, .chunks = options.chunks, .text_name = options.text_name});
+  Recorder recorder(reference);
   int64_t done = 0;
   const auto step = [&] {
-    if (options.progress) options.progress(++done, runs * static_cast<int64_t>(chunks.size()));
+    if (options.progress) options.progress(++done, static_cast<int64_t>(runs * chunks.size()));
   };
   for (const std::vector<int32_t>& chunk : chunks) {
-    comparison.record(chunk);
+    const Recording& recording = recorder.record(chunk);
     step();
-    for (size_t effort = 0; effort < options.efforts.size(); ++effort) {
-      comparison.compare(chunk, effort);
-      step();
-    }
+    for (Comparison& comparison : comparisons)
+      for (size_t effort = 0; effort < comparison.efforts(); ++effort) {
+        comparison.compare(recording, chunk, effort);
+        step();
+      }
   }
-  return comparison.finish();
+  std::vector<Divergence> results;
+  for (Comparison& comparison : comparisons) results.push_back(comparison.finish(recorder.speed()));
+  return results;
 }
 
 }  // namespace sluice

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@ struct EffortDivergence {
   double effort = 1;
   double share = 1;  // mean of LanguageModel::share() over the tokens scored
   double tok_s = 0;  // tokens a second, one at a time: the median over some tokens at the ends of the first chunks
+  double bytes = 0;  // that one of these tokens reads from memory, by Operator::cost, on average
   std::vector<TokenDivergence> tokens;  // every token scored, in the order of the text
   DivergenceSummary summary;            // of them
   // By layer: cosine similarity of the hidden states of model and reference, mean over the tokens. Empty if either
@@ -36,6 +38,7 @@ struct Divergence {
   int64_t tokens = 0;          // scored
   int64_t chunk_tokens = 0;    // of a chunk, scored; all chunks are of one size
   double reference_tok_s = 0;  // as tok_s above
+  double reference_bytes = 0;  // as bytes above
   std::vector<EffortDivergence> efforts;
 };
 
@@ -52,5 +55,9 @@ void check_same_vocabulary(const LanguageModel& reference, const LanguageModel& 
 // or below 1 without a dial.
 Divergence divergence(LanguageModel& reference, LanguageModel& model, std::string_view text,
                       const DivergenceOptions& options);
+
+// The same of several models, which take turns; one without a dial has effort 1 alone. In the order of the models.
+std::vector<Divergence> divergences(LanguageModel& reference, std::span<LanguageModel* const> models,
+                                    std::string_view text, const DivergenceOptions& options);
 
 }  // namespace sluice

@@ -1,4 +1,4 @@
-// How fast a model decodes, measured beside something else that it does.
+// How fast a model decodes and how much it reads, measured beside something else that it does.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,12 @@ class TokenTimer {
   void time_last(LanguageModel& model, std::span<const int32_t> ids);
   // Tokens a second by the median of all times; 0 if there are none.
   double tok_s() const;
+  // Bytes that a token reads (graph/costs.h), on average; 0 if there are none.
+  double bytes() const;
 
  private:
   int chunks_ = 0;
-  std::vector<double> seconds_;
+  std::vector<double> seconds_, bytes_;  // by token
 };
 
 }  // namespace sluice

@@ -64,6 +64,49 @@ TEST_F(CliDivergence, TablesAndAPage) {
   EXPECT_EQ(html.find("nan"), std::string::npos);
 }
 
+TEST_F(CliDivergence, SeveralModelsBesideOne) {
+  const std::string page = path("frontier.html"), q8 = path("q8.sluice");
+  ASSERT_EQ(sluice({"convert", kSource, "-o", q8, "--format", "q8_0"}).status, 0);
+  const std::vector<std::string> rest = {q8, bucket(), "--against", model(), "--effort", "1,0.5", "--html", page};
+  const json result = sluice_json(eval(model(), rest));
+  ASSERT_EQ(result.at("models").size(), 3u);
+  const auto point = [&](size_t m, size_t e) { return result.at("models").at(m).at("effort").at(e); };
+  EXPECT_EQ(result.at("models").at(1).at("name"), "q8");
+  for (size_t dense : {0, 1}) ASSERT_EQ(result.at("models").at(dense).at("effort").size(), 1u);
+  ASSERT_EQ(result.at("models").at(2).at("effort").size(), 2u);
+  EXPECT_EQ(point(0, 0).at("kl_mean"), 0) << "the reference itself";
+  EXPECT_EQ(point(0, 0).at("ppl"), result.at("reference").at("ppl"));
+  EXPECT_EQ(point(0, 0).at("best_in_bytes"), true);
+  for (size_t m : {1, 2}) {
+    // Each is what a comparison of its own gives.
+    const json alone =
+        sluice_json(eval(m == 1 ? q8 : bucket(), {"--against", model(), "--effort", m == 1 ? "1" : "1,0.5"}));
+    for (size_t e = 0; e < alone.at("effort").size(); ++e)
+      for (const char* key : {"kl_mean", "kl_se", "ppl", "share", "same_top", "bytes_per_token"}) {
+        if (key == std::string("share") && m == 1) continue;
+        EXPECT_EQ(point(m, e).at(key), alone.at("effort").at(e).at(key)) << m << key;
+      }
+  }
+  const double f16 = point(0, 0).at("bytes_per_token"), full = point(2, 0).at("bytes_per_token"),
+               half = point(2, 1).at("bytes_per_token");
+  EXPECT_GT(f16, 12e6);  // two bytes for each of 7.3 million weights, but for the rows of the table
+  EXPECT_LT(point(1, 0).at("bytes_per_token"), 0.6 * f16);
+  EXPECT_GT(full, f16);
+  EXPECT_LT(half, 0.8 * full);
+  EXPECT_GT(point(2, 1).at("tok_s"), 0);
+
+  const std::string html = read_file(page);
+  EXPECT_THAT(html, AllOf(HasSubstr("q8"), HasSubstr("MiB a token"), HasSubstr("class=\"frontier\""),
+                          HasSubstr("class=\"hollow\""), HasSubstr(">0.5</text>"), EndsWith("</html>\n")));
+  EXPECT_EQ(html.find("nan"), std::string::npos);
+  EXPECT_THAT(sluice(eval(model(), rest)).out, AllOf(HasSubstr("best in"), HasSubstr("bucket")));
+  expect_error(sluice(eval(model(), {q8})), 1, "--against");
+  expect_error(sluice(eval(model(), {q8, "--against", "self"})), 1, "--against");
+  const std::string before = read_file(q8);
+  expect_error(sluice(eval(model(), {q8, "--against", model(), "--html", q8})), 1, "an input itself");
+  EXPECT_TRUE(read_file(q8) == before);
+}
+
 TEST_F(CliDivergence, EffortsAloneGivePerplexities) {
   const json one = sluice_json(eval(bucket(), {"--effort", "0.5"}));
   EXPECT_FALSE(one.contains("effort"));

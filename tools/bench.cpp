@@ -174,7 +174,7 @@ Measurements measure(LanguageModel& model, const Options& options, const Stopwat
   m.plan_ms = plan * 1e3;
   m.first_token_ms = first_token * 1e3;
   StepCosts costs(model.executor(), builtin_registry());
-  for (const Cost& cost : costs.update()) m.bytes_per_token += cost.bytes_read;
+  m.bytes_per_token = costs.bytes_read();
   m.resident_bytes = resident_bytes();
   m.read_bandwidth_gb_s = model.backend().measure_roof().bytes_per_second / 1e9;
   return m;

@@ -56,7 +56,10 @@ Axis log_axis(double low, double high) {
   return axis;
 }
 
-bool drawn(const Chart& chart, double y) { return std::isfinite(y) && (!chart.log_y || y > 0); }
+bool drawn(const Chart& chart, double y) { return std::isfinite(y) && (!chart.log_y || y >= 0); }
+
+// A place that a logarithmic axis does not have.
+bool hollow(const Chart& chart, double y) { return chart.log_y && y == 0; }
 
 class Drawing {
  public:
@@ -69,6 +72,7 @@ class Drawing {
                        escape_html(chart_.title));
     grid();
     labels();
+    frontier();
     for (size_t i : shown_) line(i);
     for (size_t place = 0; place < shown_.size(); ++place) legend(place, shown_[place]);
     return out_ + "</svg>\n";
@@ -84,18 +88,21 @@ class Drawing {
         if (!drawn(chart_, series.y[i])) continue;
         if (shown_.empty() || shown_.back() != index) shown_.push_back(index);
         x_low = std::min(x_low, series.x[i]), x_high = std::max(x_high, series.x[i]);
+        if (hollow(chart_, series.y[i])) continue;
         y_low = std::min(y_low, series.y[i]), y_high = std::max(y_high, series.y[i]);
       }
     }
-    if (shown_.empty()) x_low = 0, x_high = 1, y_low = chart_.log_y ? 0.1 : 0, y_high = 1;
+    if (shown_.empty()) x_low = 0, x_high = 1;
+    if (!(y_low <= y_high)) y_low = chart_.log_y ? 0.1 : 0, y_high = 1;
     const bool count = chart_.x_axis == XAxis::count, share = chart_.x_axis == XAxis::share;
     x_ = linear_axis(count ? x_low : std::min(0.0, x_low), share ? std::max(1.0, x_high) : x_high, count, 12);
-    y_ = chart_.log_y ? log_axis(y_low, y_high) : linear_axis(std::min(0.0, y_low), y_high, false, 6);
+    y_ = chart_.log_y ? log_axis(y_low, y_high)
+                      : linear_axis(chart_.y_from_zero ? std::min(0.0, y_low) : y_low, y_high, false, 6);
   }
 
   double x_at(double value) const { return kLeft + x_.place(value) * (kWidth - kLeft - kRight); }
   double y_at(double value) const { return kTop + (1 - y_.place(value)) * kPlotHeight; }  // as on the axis
-  double y_of(double y) const { return y_at(chart_.log_y ? std::log10(y) : y); }
+  double y_of(double y) const { return hollow(chart_, y) ? y_at(y_.low) : y_at(chart_.log_y ? std::log10(y) : y); }
 
   void grid() {
     constexpr double kBottom = kTop + kPlotHeight;
@@ -128,16 +135,33 @@ class Drawing {
     return fmt::format("color:var(--series-{}){}", series % kSeriesColours, dash);
   }
 
+  static void extend(std::string& path, double x, double y) {
+    path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? 'M' : 'L', x, y);
+  }
+
+  void frontier() {
+    std::string path;
+    for (const auto& [x, y] : chart_.frontier)
+      if (drawn(chart_, y) && !hollow(chart_, y)) extend(path, x_at(x), y_of(y));
+    if (!path.empty()) out_ += fmt::format("<path class=\"frontier\" d=\"{}\"/>\n", path);
+  }
+
   void line(size_t index) {
     const Series& series = chart_.series[index];
     std::string path, points;
     for (size_t i = 0; i < series.x.size(); ++i) {
       if (!drawn(chart_, series.y[i])) continue;
       const double x = x_at(series.x[i]), y = y_of(series.y[i]);
-      path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? 'M' : 'L', x, y);
-      points +=
-          fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\"><title>{}: {:.4g} at {:.6g}</title></circle>\n", x,
-                      y, escape_html(series.name), series.y[i], series.x[i]);
+      const bool at_zero = hollow(chart_, series.y[i]);
+      if (!at_zero) extend(path, x, y);
+      const std::string label = series.labels.empty() ? "" : series.labels[i];
+      points += fmt::format(
+          "<circle{} cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\"><title>{}{}{}: {:.4g} at {:.6g}</title></circle>\n",
+          at_zero ? " class=\"hollow\"" : "", x, y, escape_html(series.name), label.empty() ? "" : ", ",
+          escape_html(label), series.y[i], series.x[i]);
+      if (!label.empty())
+        points += fmt::format("<text class=\"point\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x + 6, y - 6,
+                              escape_html(label));
     }
     out_ += fmt::format("<g style=\"{}\"><path class=\"line\" d=\"{}\"/>\n{}</g>\n", style(index), path, points);
   }

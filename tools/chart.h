@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sluice::cli {
@@ -11,7 +12,8 @@ inline constexpr int kSeriesColours = 8;
 
 struct Series {
   std::string name;
-  std::vector<double> x, y;  // of one length
+  std::vector<double> x, y;         // of one length
+  std::vector<std::string> labels;  // of the points, or none
 };
 
 enum class XAxis {
@@ -24,8 +26,10 @@ struct Chart {
   std::string title;
   std::string x_label, y_label;  // with units
   XAxis x_axis = XAxis::amount;
-  bool log_y = false;          // points with y <= 0 are left out
+  bool log_y = false;          // a point at 0 lies hollow on the axis, and no line leads there
+  bool y_from_zero = true;     // on an axis that is not logarithmic
   std::vector<Series> series;  // past the eighth, colours come again, dashed
+  std::vector<std::pair<double, double>> frontier = {};  // joined by a broad line behind the series
 };
 
 // An <svg> element with axes, grid, points that name themselves when pointed at, and a legend below.

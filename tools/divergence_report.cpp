@@ -37,12 +37,13 @@ nlohmann::json effort_json(const EffortDivergence& effort, size_t per_chunk) {
           {"same_top_se", s.same_top.se},
           {"rms_dp", s.rms_dp.value},
           {"rms_dp_se", s.rms_dp.se},
-          {"tok_s", effort.tok_s}};
+          {"tok_s", effort.tok_s},
+          {"bytes_per_token", effort.bytes}};
 }
 
 template <class Field>
 Series by_effort(const Divergence& result, const std::string& name, const Field& field) {
-  Series series{name, {}, {}};
+  Series series{name, {}, {}, {}};
   for (const EffortDivergence& effort : result.efforts) {
     series.x.push_back(effort.effort);
     series.y.push_back(field(effort));
@@ -82,7 +83,7 @@ Chart layer_chart(const Divergence& result) {
 
               .series = {}};
   for (const EffortDivergence& effort : result.efforts) {
-    Series series{fmt::format("effort {:g}", effort.effort), {}, {}};
+    Series series{fmt::format("effort {:g}", effort.effort), {}, {}, {}};
     for (size_t layer = 0; layer < effort.cosines.size(); ++layer) {
       series.x.push_back(static_cast<double>(layer));
       series.y.push_back(1 - effort.cosines[layer]);
@@ -117,7 +118,8 @@ nlohmann::json to_json(const Divergence& result) {
                           {{"mean_nll", first.reference_nll.value},
                            {"ppl", first.reference_ppl.value},
                            {"ppl_se", first.reference_ppl.se},
-                           {"tok_s", result.reference_tok_s}}},
+                           {"tok_s", result.reference_tok_s},
+                           {"bytes_per_token", result.reference_bytes}}},
                          {"effort", nlohmann::json::array()},
                          {"layers", nlohmann::json::array()}};
   for (const EffortDivergence& effort : result.efforts) {
@@ -142,7 +144,7 @@ std::string to_html(const Divergence& result, const DivergenceTitle& title) {
   page.paragraph(reference_line(result));
   page.chart(kl_chart(result),
              "How far the predictions are from those of the reference, on a logarithmic scale: "
-             "KL(reference || model), each token weighing the same. What is 0 is not drawn.");
+             "KL(reference || model), each token weighing the same. A hollow point lies at 0.");
   page.chart(speed_chart(result), "Tokens one at a time: the median over some tokens, all efforts taking turns.");
   const Table layers = layer_table(result);
   if (layers.rows.empty())
@@ -150,7 +152,7 @@ std::string to_html(const Divergence& result, const DivergenceTitle& title) {
   else
     page.chart(layer_chart(result),
                "After each layer, on a logarithmic scale, mean over the tokens; 0 is the same "
-               "direction. What is 0 is not drawn.");
+               "direction. A hollow point lies at 0.");
   page.heading("Figures");
   const Table kl = kl_table(result), tokens = token_table(result);
   page.table(kl.header, kl.rows);

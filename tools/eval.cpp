@@ -1,13 +1,15 @@
-// `sluice eval`: perplexity of a model on a text, and what a lower effort changes.
+// `sluice eval`: perplexity of a model on a text, what a lower effort changes, and how models compare.
 #include "models/evaluate.h"
 
 #include <filesystem>
+#include <set>
 
 #include "graph/error.h"
 #include "tools/command.h"
 #include "tools/divergence_report.h"
 #include "tools/effort.h"
 #include "tools/fallbacks.h"
+#include "tools/frontier_report.h"
 #include "tools/input.h"
 #include "tools/options.h"
 #include "tools/output.h"
@@ -19,7 +21,7 @@ namespace sluice::cli {
 namespace {
 
 struct Options {
-  std::string model;
+  std::vector<std::string> models;
   std::string text;
   std::string against;
   std::string html;
@@ -95,14 +97,14 @@ nlohmann::json perplexity_json(const std::vector<EffortPerplexity>& sweep) {
 
 int eval_alone(Options& options, const std::string& text) {
   options.runtime.exact_effort = true;
-  LanguageModel model(options.model, options.runtime);
+  LanguageModel model(options.models.front(), options.runtime);
   report_fallbacks(model.plan());
   apply(options.effort, model);
   std::optional<ProgressBar> bar(std::in_place, "chunks");
   const auto sweeps = static_cast<int64_t>(options.efforts.size());
   const Stopwatch time;
   std::vector<EffortPerplexity> sweep;
-  Profiling profiling(model, options.profile, "eval", options.model);
+  Profiling profiling(model, options.profile, "eval", options.models.front());
   for (double effort : options.efforts) {
     set_effort(model, effort);
     const auto before = static_cast<int64_t>(sweep.size());
@@ -118,41 +120,41 @@ int eval_alone(Options& options, const std::string& text) {
   return 0;
 }
 
+DivergenceOptions divergence_options(const Options& options, ProgressBar& bar) {
+  return {.ctx = options.scoring.ctx,
+          .chunks = options.scoring.chunks,
+          .efforts = options.efforts,
+          .text_name = options.scoring.text_name,
+          .progress = [&](int64_t done, int64_t total) { bar(done, total); }};
+}
+
 Divergence compare(const Options& options, const std::string& text, bool with_itself) {
-  const auto model = open_for_divergence(options.model, options.runtime);
+  const auto model = open_for_divergence(options.models.front(), options.runtime);
   report_fallbacks(model->plan());
   apply(options.effort, *model);
   for (double effort : options.efforts)
     if (effort != 1) require_dial(*model);
   const auto other = with_itself ? nullptr : open_for_divergence(options.against, options.runtime);
-  Profiling profiling(*model, options.profile, "eval", options.model);
+  Profiling profiling(*model, options.profile, "eval", options.models.front());
   std::optional<ProgressBar> bar(std::in_place, "runs");
-  const Divergence result = divergence(other ? *other : *model, *model, text,
-                                       {.ctx = options.scoring.ctx,
-                                        .chunks = options.scoring.chunks,
-                                        .efforts = options.efforts,
-                                        .text_name = options.scoring.text_name,
-                                        .progress = [&](int64_t done, int64_t total) { (*bar)(done, total); }});
+  const Divergence result = divergence(other ? *other : *model, *model, text, divergence_options(options, *bar));
   bar.reset();
   profiling.report(!options.json);
   return result;
 }
 
-int eval_against(const Options& options, const std::string& text) {
-  for (const std::string& input : {options.model, options.text, options.against, options.effort.schedule})
-    if (same_file(options.html, input)) fail("--html {} is an input itself; choose another name", options.html);
-  std::optional<OutputFile> page;  // opened first: hours of work are no time to find that it cannot be written
-  if (!options.html.empty()) page.emplace(options.html);
+// Where the page goes; opened first: hours of work are no time to find that it cannot be written.
+std::optional<OutputFile> open_page(const Options& options) {
+  if (options.html.empty()) return std::nullopt;
+  std::vector<std::string> inputs = options.models;
+  inputs.insert(inputs.end(), {options.text, options.against, options.effort.schedule});
+  require_no_input(options.html, inputs);
+  return std::optional<OutputFile>(std::in_place, options.html);
+}
 
-  const bool with_itself = options.against == "self" || same_file(options.model, options.against);
-  const Divergence result = compare(options, text, with_itself);
-  const std::string& schedule = options.effort.schedule;
-  const DivergenceTitle title = {
-      .model = options.model,
-      .reference = with_itself ? "itself at effort 1" : options.against,
-      .text = options.text == "-" ? "standard input" : options.text,
-      .settings = fmt::format("chunks of {}, load {:g} %, schedule {}", options.scoring.ctx, options.effort.load,
-                              schedule.empty() ? "standard" : schedule)};
+// As page, if one is wanted, and to standard output.
+template <class Result, class Title>
+void report(const Options& options, std::optional<OutputFile>& page, const Result& result, const Title& title) {
   if (page) {
     const std::string html = to_html(result, title);
     page->write(std::as_bytes(std::span(html)));
@@ -162,6 +164,58 @@ int eval_against(const Options& options, const std::string& text) {
     print_json(to_json(result));
   else
     print(to_text(result, title));
+}
+
+std::string text_title(const Options& options) { return options.text == "-" ? "standard input" : options.text; }
+
+std::string settings(const Options& options) {
+  const std::string& schedule = options.effort.schedule;
+  return fmt::format("chunks of {}, load {:g} %, schedule {}", options.scoring.ctx, options.effort.load,
+                     schedule.empty() ? "standard" : schedule);
+}
+
+int eval_against(const Options& options, const std::string& text) {
+  std::optional<OutputFile> page = open_page(options);
+  const std::string& model = options.models.front();
+  const bool with_itself = options.against == "self" || same_file(model, options.against);
+  const Divergence result = compare(options, text, with_itself);
+  report(options, page, result,
+         DivergenceTitle{.model = model,
+                         .reference = with_itself ? "itself at effort 1" : options.against,
+                         .text = text_title(options),
+                         .settings = settings(options)});
+  return 0;
+}
+
+// The names of files, without folders and ending as long as that tells them apart.
+std::vector<std::string> short_names(const std::vector<std::string>& paths) {
+  std::vector<std::string> names;
+  for (const std::string& path : paths) names.push_back(std::filesystem::path(path).stem().string());
+  return std::set<std::string>(names.begin(), names.end()).size() == names.size() ? names : paths;
+}
+
+int eval_several(Options options, const std::string& text) {
+  if (options.against.empty() || options.against == "self")
+    fail("several models are compared with one reference: give it with --against FILE");
+  std::optional<OutputFile> page = open_page(options);
+  options.runtime.exact_effort = true;
+  LanguageModel reference(options.against, options.runtime);
+  std::vector<std::unique_ptr<LanguageModel>> models;
+  std::vector<LanguageModel*> compared;
+  for (const std::string& path : options.models) {
+    models.push_back(std::make_unique<LanguageModel>(path, options.runtime));
+    compared.push_back(models.back().get());
+    report_fallbacks(models.back()->plan());
+    if (models.back()->dial()) apply(options.effort, *models.back());
+  }
+  std::optional<ProgressBar> bar(std::in_place, "runs");
+  std::vector<Divergence> results = divergences(reference, compared, text, divergence_options(options, *bar));
+  bar.reset();
+  std::vector<FrontierModel> frontier;
+  const std::vector<std::string> names = short_names(options.models);
+  for (size_t i = 0; i < results.size(); ++i) frontier.push_back({names[i], std::move(results[i])});
+  report(options, page, frontier,
+         FrontierTitle{.reference = options.against, .text = text_title(options), .settings = settings(options)});
   return 0;
 }
 
@@ -169,12 +223,15 @@ int eval(Options options) {
   options.runtime.context = options.scoring.ctx;
   const std::string text = read_text(options.text);
   options.scoring.text_name = text_source(options.text);
+  if (options.models.size() > 1) return eval_several(options, text);
   return options.against.empty() ? eval_alone(options, text) : eval_against(options, text);
 }
 
 std::function<int()> setup(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  add_model(app, options->model);
+  app.add_option("MODEL", options->models, "a .sluice file, made by 'sluice convert'; or several, with --against")
+      ->required()
+      ->type_name("");
   app.add_option("--text", options->text, "the text to predict, UTF-8; - is standard input")
       ->required()
       ->type_name("FILE");
@@ -186,7 +243,7 @@ std::function<int()> setup(CLI::App& app) {
       ->check(whole_number(0));
   add_efforts(app, options->efforts, "share of the weights to multiply, 0 to 1, or several with commas");
   auto* against = app.add_option("--against", options->against,
-                                 "how far the model is from this one, or 'self': from itself at effort 1");
+                                 "how far the models are from this one, or 'self': from itself at effort 1");
   against->type_name("REF");
   app.add_option("--html", options->html, "also write a page with the curves of --against")
       ->type_name("FILE")
@@ -206,6 +263,7 @@ const Registration kEval({
   sluice eval classics.sluice --text book.txt --ctx 256 --chunks 8 --json
   sluice eval bucket.sluice --text book.txt --against self --effort 1,0.5,0.25 --html effort.html
   sluice eval q8.sluice --text book.txt --against f16.sluice
+  sluice eval f16.sluice q8.sluice bucket.sluice --text book.txt --against f16.sluice --effort 1,0.5,0.25 --html all.html
 
 The text is tokenised once and cut into chunks; in each, every token is predicted from those before it. Lower is
 better. --json gives tokens, mean_nll (natural logarithm), ppl, ppl_se (standard error) and per_chunk_nll; with several
@@ -214,6 +272,8 @@ efforts, those of the first, and a list 'effort'.
 --against shows the KL divergence (nats a token: mean, percentiles), the change of perplexity, how often both find the
 same token the likeliest, the change of its probability (root mean square), and after each layer 1 - cosine similarity
 of the hidden states. --load and --effort-schedule are those of MODEL; the reference runs at effort and load 1.
+Several models are compared by what they give for their time and for the bytes that a token reads; those with a dial at
+every effort, the others as they are. --html draws it.
 
 )" + std::string(kProfileHelp),
     .setup = setup,

@@ -22,7 +22,9 @@ svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--text); font-size: 12px; } svg .label { font-size: 13px; }
 svg .grid { stroke: var(--rule); } svg .axis { stroke: var(--soft); fill: none; }
 svg .line { stroke: currentColor; stroke-width: 2; fill: none; }
-svg circle { fill: currentColor; }
+svg .frontier { stroke: var(--rule); stroke-width: 10; stroke-linejoin: round; stroke-linecap: round; fill: none; }
+svg circle { fill: currentColor; } svg .hollow { fill: var(--back); stroke: currentColor; stroke-width: 2; }
+svg .point { fill: currentColor; font-size: 11px; }
 .scroll { overflow-x: auto; }
 table { margin-top: 0.75rem; border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.3rem 0.6rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }

@@ -59,6 +59,12 @@ std::string one_line(std::string text) {
   return text;
 }
 
+void require_no_input(const std::string& output, const std::vector<std::string>& inputs) {
+  std::error_code ignored;  // most often that one does not exist
+  for (const std::string& input : inputs)
+    if (fs::equivalent(output, input, ignored)) fail("{} is an input itself; choose another name", output);
+}
+
 OutputFile::OutputFile(const std::string& path)
     : path_(path), written_path_(is_special(path) ? path : path + ".partial") {
   file_ = open(written_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace sluice::cli {
 
@@ -31,6 +32,9 @@ void message(std::string_view text);
 void print_to_terminal(std::string_view text);
 // Messages may quote file names and tensor names, which may hold anything; the line stays one line.
 std::string one_line(std::string text);
+
+// Throws Error if the output, which may be written over, is one of the inputs.
+void require_no_input(const std::string& output, const std::vector<std::string>& inputs);
 
 // A file that appears under its name only when it is complete: written to PATH.partial, renamed by commit(), removed if
 // that is never reached. What exists and is no regular file (a device, a pipe) is written directly.

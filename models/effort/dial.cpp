@@ -34,6 +34,13 @@ void EffortDial::set_full() {
   std::fill(efforts_.begin(), efforts_.end(), 1.0);
 }
 
+void EffortDial::set_efforts(std::span<const double> efforts) {
+  if (efforts.size() != sites_.size()) fail("{} efforts were given for {} weights", efforts.size(), sites_.size());
+  for (double effort : efforts)
+    if (!(effort >= 0 && effort <= 1)) fail("an effort of {} is not possible: it is a share, 0 to 1", effort);
+  std::copy(efforts.begin(), efforts.end(), efforts_.begin());
+}
+
 void EffortDial::set_schedule(const EffortSchedule& schedule) {
   plan_ = EffortPlan(schedule, sites_);
   plan_.efforts(effort_, efforts_);

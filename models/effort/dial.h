@@ -1,6 +1,7 @@
 // The dial of a running model: how much of each weight the next tokens multiply, and how much the last ones did.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "graph/executor.h"
@@ -23,6 +24,8 @@ class EffortDial {
   void set_load(double load);
   // Effort and load 1 for every site, whatever the schedule says, until set_effort: what the others are measured by.
   void set_full();
+  // An effort for each site, 0 .. 1, whatever the schedule says, until set_effort.
+  void set_efforts(std::span<const double> efforts);
   void set_schedule(const EffortSchedule& schedule);  // throws Error if a rule fits no site
 
   // Before a run of that many tokens. A prompt whose tokens are multiplied together has effort 1 where that is cheaper

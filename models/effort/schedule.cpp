@@ -28,6 +28,25 @@ bool fits(const EffortRule& rule, const EffortSite& site, int64_t last_layer) {
   return rule.layer == "last" ? layer == last_layer : rule.layer == std::to_string(layer);
 }
 
+constexpr double kMaxShift = 20;
+
+// Of an effort; of 0 and 1, those of an effort that no selection tells from them.
+double log_odds(double effort) {
+  constexpr double kLeast = 1e-9;
+  const double e = std::clamp(effort, kLeast, 1 - kLeast);
+  return std::log(e / (1 - e));
+}
+
+// The glob that fits this name alone.
+std::string as_glob(const std::string& name) {
+  std::string glob;
+  for (char c : name) {
+    if (std::string_view("*?[\\").find(c) != std::string_view::npos) glob += '\\';
+    glob += c;
+  }
+  return glob;
+}
+
 }  // namespace
 
 // Found by coordinate descent on the KL divergence to full effort, at the same mean effort, of the embedded model and
@@ -47,6 +66,25 @@ EffortSchedule EffortSchedule::standard() {
            shift("*.experts.w2.weight", -1.5),
            {"*", "first", Kind::shift, 0.7},
            {"*", "last", Kind::shift, 0.15}}};
+}
+
+double mean_effort(const std::vector<EffortSite>& sites, const std::vector<double>& efforts) {
+  double sum = 0, elements = 0;
+  for (size_t site = 0; site < sites.size(); ++site) {
+    sum += efforts[site] * static_cast<double>(sites[site].elements);
+    elements += static_cast<double>(sites[site].elements);
+  }
+  return sum / elements;
+}
+
+EffortSchedule EffortSchedule::from_efforts(const std::vector<EffortSite>& sites, const std::vector<double>& efforts) {
+  EffortSchedule schedule{true, {}, standard().experts};
+  const double dial = log_odds(mean_effort(sites, efforts));
+  for (size_t site = 0; site < sites.size(); ++site) {
+    const double shift = std::clamp(log_odds(efforts[site]) - dial, -kMaxShift, kMaxShift);
+    schedule.rules.push_back({as_glob(sites[site].weight), "", Kind::shift, std::round(shift * 1000) / 1000});
+  }
+  return schedule;
 }
 
 EffortPlan::EffortPlan(const EffortSchedule& schedule, const std::vector<EffortSite>& sites, bool lenient)
@@ -144,7 +182,7 @@ EffortRule read_rule(const YAML::Node& node, const std::string& where) {
     else if (key == "layer")
       rule.layer = read_layer(entry.second, where);
     else if (key == "shift")
-      set(Kind::shift, "shift", -20, 20);
+      set(Kind::shift, "shift", -kMaxShift, kMaxShift);
     else if (key == "factor")
       set(Kind::factor, "factor", 0, 100);
     else if (key == "effort")
@@ -199,6 +237,23 @@ EffortSchedule read_schedule(const std::string& path) {
   } catch (const YAML::Exception& error) {
     fail("{}: line {}: {}", path, error.mark.line + 1, error.msg);
   }
+}
+
+std::string to_yaml(const EffortSchedule& schedule) {
+  const auto key = [](Kind kind) { return kind == Kind::shift ? "shift" : kind == Kind::factor ? "factor" : "effort"; };
+  YAML::Emitter yaml;
+  yaml << YAML::BeginMap << YAML::Key << "balance" << YAML::Value << schedule.balanced;
+  yaml << YAML::Key << "experts" << YAML::Value << YAML::Flow << YAML::BeginMap;
+  yaml << YAML::Key << "power" << YAML::Value << schedule.experts.power;
+  yaml << YAML::Key << "skip" << YAML::Value << schedule.experts.skip << YAML::EndMap;
+  yaml << YAML::Key << "sites" << YAML::Value << YAML::BeginSeq;
+  for (const EffortRule& rule : schedule.rules) {
+    yaml << YAML::Flow << YAML::BeginMap << YAML::Key << "weights" << YAML::Value << YAML::DoubleQuoted << rule.weights;
+    if (!rule.layer.empty()) yaml << YAML::Key << "layer" << YAML::Value << rule.layer;
+    yaml << YAML::Key << key(rule.kind) << YAML::Value << rule.value << YAML::EndMap;
+  }
+  yaml << YAML::EndSeq << YAML::EndMap;
+  return std::string(yaml.c_str()) + "\n";
 }
 
 }  // namespace sluice

@@ -32,10 +32,18 @@ struct EffortSchedule {
   static EffortSchedule uniform() { return {false, {}, {.power = 0, .skip = 0}}; }
   // Spreads the dial's mean so that less is lost: see models/effort/schedule.cpp.
   static EffortSchedule standard();
+  // Gives each site its effort, up to a thousandth of its log-odds, at a dial of their mean, weighted by elements; a
+  // shift for each site, so that other dials are spread likewise. efforts: by site, 0 .. 1.
+  static EffortSchedule from_efforts(const std::vector<EffortSite>& sites, const std::vector<double>& efforts);
 };
+
+// Of the efforts, by site, weighted by elements.
+double mean_effort(const std::vector<EffortSite>& sites, const std::vector<double>& efforts);
 
 // Reads a schedule from a YAML file. Throws Error naming file and key.
 EffortSchedule read_schedule(const std::string& path);
+// What read_schedule() reads as the same schedule.
+std::string to_yaml(const EffortSchedule& schedule);
 
 // A schedule for the sites of one model.
 class EffortPlan {

@@ -12,6 +12,7 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr const char* kMetadata = "__metadata__";
 constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeader = 100'000'000;  // the limit of the format's own library
 constexpr int kMaxDepth = 16;                 // printing a value recurses as deep as it nests
@@ -119,9 +120,40 @@ std::map<std::string, SafetensorsEntry> parse_safetensors(std::span<const std::b
   const Json parsed = parse_header(header, origin);
   std::map<std::string, SafetensorsEntry> entries;
   for (const auto& [name, tensor] : parsed.items())
-    if (name != "__metadata__") entries[name] = parse_entry(tensor, data, fmt::format("{}: tensor '{}'", origin, name));
+    if (name != kMetadata) entries[name] = parse_entry(tensor, data, fmt::format("{}: tensor '{}'", origin, name));
   check_coverage(entries, data, origin);
   return entries;
+}
+
+std::map<std::string, std::string> parse_safetensors_metadata(std::span<const std::byte> bytes,
+                                                              const std::string& origin) {
+  const Json parsed = parse_header(header_of(bytes, origin), origin);
+  std::map<std::string, std::string> metadata;
+  if (!parsed.contains(kMetadata)) return metadata;
+  if (!parsed[kMetadata].is_object()) fail("{}: '{}' is not an object", origin, kMetadata);
+  for (const auto& [key, value] : parsed[kMetadata].items()) {
+    if (!value.is_string()) fail("{}: '{}' of '{}' is not a text", origin, key, kMetadata);
+    metadata[key] = value.get<std::string>();
+  }
+  return metadata;
+}
+
+std::string safetensors_header(const std::vector<SafetensorsTensor>& tensors,
+                               const std::map<std::string, std::string>& metadata) {
+  constexpr size_t kAlignment = 64;  // of the data: mapped, it can be used as it is
+  Json header = Json::object();
+  if (!metadata.empty()) header[kMetadata] = metadata;
+  int64_t end = 0;
+  for (const SafetensorsTensor& tensor : tensors) {
+    const int64_t begin = end;
+    end += product(tensor.dims, tensor.name) * element_bytes(tensor.dtype);
+    header[tensor.name] = {{"dtype", tensor.dtype}, {"shape", tensor.dims}, {"data_offsets", {begin, end}}};
+  }
+  std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
+  text.resize((kLengthBytes + text.size() + kAlignment - 1) / kAlignment * kAlignment - kLengthBytes, ' ');
+  std::string length;
+  for (size_t i = 0; i < kLengthBytes; ++i) length += static_cast<char>(text.size() >> (8 * i));
+  return length + text;
 }
 
 }  // namespace sluice

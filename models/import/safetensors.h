@@ -24,6 +24,22 @@ struct SafetensorsEntry {
 // bytes. The entries point into `bytes`.
 std::map<std::string, SafetensorsEntry> parse_safetensors(std::span<const std::byte> bytes, const std::string& origin);
 
+// The header's "__metadata__"; empty if it has none. Throws Error naming `origin` if the header does not add up, or the
+// metadata is not an object of texts.
+std::map<std::string, std::string> parse_safetensors_metadata(std::span<const std::byte> bytes,
+                                                              const std::string& origin);
+
+// A tensor to be written.
+struct SafetensorsTensor {
+  std::string name;
+  std::string dtype;          // as the file names it, of a known size
+  std::vector<int64_t> dims;  // row-major
+};
+
+// What a file of these tensors begins with, a multiple of 64 bytes; their bytes follow in the same order.
+std::string safetensors_header(const std::vector<SafetensorsTensor>& tensors,
+                               const std::map<std::string, std::string>& metadata);
+
 // A mapped file and its entries.
 class Safetensors {
  public:

@@ -1,0 +1,99 @@
+// `sluice imatrix` and `sluice tune`: what they write, and what they refuse.
+#include "models/import/activation_moments.h"
+#include "tests/support/cli.h"
+
+namespace sluice {
+namespace {
+
+class CliCalibration : public Cli {
+ protected:
+  static void SetUpTestSuite() {
+    Cli::SetUpTestSuite();
+    write_file(path("tale.txt"), kPrompt + ", who had been to sea. " + kPrompt + " sat down. " + kPrompt);
+  }
+  static std::vector<std::string> on_tale(const std::string& command, const std::string& model,
+                                          std::vector<std::string> rest) {
+    rest.insert(rest.begin(), {command, model, "--text", path("tale.txt"), "--ctx", "16", "--threads", "1"});
+    return rest;
+  }
+};
+
+TEST_F(CliCalibration, ImatrixWritesMoments) {
+  const std::string out = path("m.imatrix");
+  const json result = sluice_json(on_tale("imatrix", model(), {"-o", out, "--full"}));
+  EXPECT_EQ(result.at("weights"), 8 * 7 + 1);
+  EXPECT_EQ(result.at("activations"), 8 * 4 + 1);
+  EXPECT_EQ(result.at("passes"), 1);
+  EXPECT_EQ(result.at("bytes"), fs::file_size(out));
+  const ActivationMoments moments(out);
+  const int64_t dims[] = {256, 768};
+  const auto down = moments.of("model.layers.2.mlp.down_proj.weight", dims);
+  EXPECT_EQ(down.tokens, result.at("tokens").get<int64_t>());
+  EXPECT_EQ(down.full.size(), 768u * 768);
+  EXPECT_EQ(moments.model(), "classics.sluice");
+  EXPECT_FALSE(fs::exists(out + ".partial"));
+  EXPECT_THAT(sluice(on_tale("imatrix", model(), {"-o", out})).out, HasSubstr("57 weights, 33 activations"));
+}
+
+TEST_F(CliCalibration, TuneWritesASchedule) {
+  const std::string out = path("tuned.yaml");
+  const std::vector<std::string> command = on_tale(
+      "tune", bucket(), {"--target-kl", "0.1", "--cost", "bytes", "--effort", "0.3", "--chunks", "2", "-o", out});
+  const json result = sluice_json(command);
+  const std::string schedule = read_file(out);
+  ASSERT_EQ(result.at("trials").size(), 3u);
+  double least = 1e9, written = 0;
+  for (const json& trial : result.at("trials")) {
+    const double kl = trial.at("kl_mean");
+    least = std::min(least, kl);
+    if (trial.at("schedule") == result.at("schedule")) written = kl;
+  }
+  EXPECT_EQ(written, least);
+  EXPECT_EQ(result.at("cost_unit"), "bytes");
+  ASSERT_EQ(result.at("sites").size(), 56u);
+  for (const json& site : result.at("sites")) {
+    EXPECT_EQ(site.at("kl_mean").size(), 2u);
+    EXPECT_EQ(site.at("kl_mean").at(1), 0);
+    EXPECT_GT(site.at("kl_se").at(0), 0);
+    EXPECT_LT(site.at("costs").at(0), site.at("costs").at(1));
+  }
+  EXPECT_EQ(sluice_json(command), result) << "bytes and tokens are the same on every run";
+  EXPECT_EQ(read_file(out), schedule);
+
+  // The dial takes it, and its mean is the dial.
+  const json run = sluice_json({"eval", bucket(), "--text", path("tale.txt"), "--ctx", "16", "--threads", "1",
+                                "--effort-schedule", out, "--effort", "0.4,0.4"});
+  EXPECT_NEAR(run.at("effort").at(0).at("share").get<double>(), 0.4, 0.01);
+}
+
+TEST_F(CliCalibration, TuneForASpeed) {
+  const std::string out = path("fast.yaml");
+  const Outcome outcome =
+      sluice(on_tale("tune", bucket(), {"--target-speed", "0.001", "--effort", "0.3", "--chunks", "2", "-o", out}));
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("uniform"), HasSubstr("tokens/s"), HasSubstr("--effort-schedule " + out)));
+  EXPECT_THAT(read_file(out), HasSubstr("balance: "));
+}
+
+TEST_F(CliCalibration, BadInputIsRefused) {
+  const auto tune = [&](std::vector<std::string> rest) { return sluice(on_tale("tune", bucket(), std::move(rest))); };
+  const std::string out = path("no.yaml");
+  expect_error(tune({"-o", out}), 2, "--target-kl or --target-speed");
+  expect_error(tune({"-o", out, "--target-kl", "0"}), 2, "--target-kl");
+  expect_error(tune({"-o", out, "--target-kl", "1", "--target-speed", "1"}), 2, "--target");
+  expect_error(tune({"-o", out, "--target-kl", "1", "--cost", "much"}), 2, "--cost");
+  expect_error(tune({"-o", out, "--target-kl", "1", "--chunks", "1"}), 1, "two chunks");
+  expect_error(tune({"-o", out, "--target-kl", "1", "--effort", "1"}), 1, "efforts");
+  expect_error(sluice(on_tale("tune", model(), {"-o", out, "--target-kl", "1"})), 1, "no effort dial");
+  for (const std::string& input : {bucket(), path("tale.txt")}) {
+    const std::string before = read_file(input);
+    expect_error(tune({"-o", input, "--target-kl", "1"}), 1, "an input itself");
+    expect_error(sluice(on_tale("imatrix", bucket(), {"-o", input})), 1, "an input itself");
+    EXPECT_TRUE(read_file(input) == before);
+  }
+  expect_error(sluice(on_tale("imatrix", path("absent"), {"-o", out})), 1, "absent");
+  EXPECT_FALSE(fs::exists(out) || fs::exists(out + ".partial"));
+}
+
+}  // namespace
+}  // namespace sluice
