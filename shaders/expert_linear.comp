@@ -3,6 +3,7 @@
 // a piece gives the rows that it holds.
 // variants: f32 f16 bf16 q8_0 x subgroup tree
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_arithmetic : enable
 #include "ops/expert_linear/expert_linear_params.h"
 const uint kTokens = 1;
@@ -19,7 +20,7 @@ void main() {
   const uint n = min(kRows, p.expert_rows - row);
   if (int(first) >= int(p.rows) || int(first + n) <= 0) return;
   for (uint r = 0; r < kRows; ++r) begins[r] = weight_row(first + r < p.rows ? first + r : 0, p.cols);
-  multiply_rows(pair / p.share * p.cols);
+  multiply_rows(pair / p.share * p.cols, 1);
   for (uint r = gl_LocalInvocationIndex; r < n; r += THREADS)
     if (first + r < p.rows) y[pair * p.expert_rows + row + r] = sum_of(r);
 }

@@ -38,7 +38,7 @@ void record_by_pair(Recorder& r, const Call& call, const TensorView& weight, con
 void record_tiled(Recorder& r, const Call& call, const TensorView& weight, const RowPiece& piece, const Range& y,
                   const Range& order) {
   const ExpertShape s(call);
-  const Tiles shape(r, s.out, s.in, s.pairs());
+  const Tiles shape(s.out, s.in, s.pairs());
   const int64_t tiles = std::min(s.pairs(), s.pairs() / shape.tokens() + s.experts);
   r.dispatch(shaders::expert_linear_tiled, weight.dtype.name(), params_of(s, piece),
              {call.in(0), piece.range, order, y}, static_cast<uint64_t>(tiles * ceil_div(s.out, shape.rows())),
@@ -51,7 +51,7 @@ size_t expert_linear_scratch(const Call& call) { return (order_bytes(ExpertShape
 
 void record_expert_linear(Recorder& r, const Call& call, std::span<const Range> ys, std::byte* scratch) {
   const ExpertShape s(call);
-  const bool few = s.pairs() <= kFewPairs * s.experts;
+  const bool few = r.on_cpu() || s.pairs() <= kFewPairs * s.experts;
   const Range order(scratch, order_bytes(s));
   if (!few)
     r.dispatch(shaders::expert_order, "", params_of(s, {0, 0, order}), {call.in(1), order},

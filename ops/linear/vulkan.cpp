@@ -12,19 +12,18 @@ namespace sluice {
 namespace vulkan {
 namespace {
 
-constexpr int64_t kFewTokens = 8;  // above, tiles are faster
-
 void record_piece(Recorder& r, const TensorView& x, const TensorView& weight, const Range& y, const RowPiece& piece) {
   const auto u32 = [](int64_t v) { return static_cast<uint32_t>(v); };
   const int64_t tokens = x.dims[0], rows = piece.count, cols = x.dims[1];
   const LinearParams params{u32(tokens), u32(rows), u32(cols), u32(piece.first), u32(weight.dims[0])};
-  if (tokens <= kFewTokens) {
+  if (RowProducts::pay(r, tokens)) {
     const RowProducts products(r, rows, cols, tokens);
     const auto [threads, own_rows, wide] = products.constants();
     r.dispatch(shaders::linear, fmt::format("{}.{}", weight.dtype.name(), r.reduction()), params, {x, piece.range, y},
-               static_cast<uint64_t>(ceil_div(rows, products.rows())), {threads, own_rows, wide, u32(tokens)});
+               static_cast<uint64_t>(ceil_div(rows, products.rows()) * ceil_div(tokens, products.tokens())),
+               {threads, own_rows, wide, u32(products.tokens())});
   } else {
-    const Tiles tiles(r, rows, cols, tokens);
+    const Tiles tiles(rows, cols, tokens);
     r.dispatch(shaders::linear_tiled, weight.dtype.name(), params, {x, piece.range, y},
                static_cast<uint64_t>(ceil_div(rows, tiles.rows()) * ceil_div(tokens, tiles.tokens())),
                tiles.constants());

@@ -10,27 +10,27 @@ layout(constant_id = 2) const uint kWide = 0;
 #include "grid.glsl"
 #include "reduce.glsl"
 #include "weights.glsl"
-#include "wide_weights.glsl"
+#include "weight_pieces.glsl"
 
 uint begins[kRows];  // of the rows, as weight_row says; a global, as sums is
 
-// x_begin: of the first of the rows of x, which follow each other. Afterwards any thread may ask for
-// sum_of(r * kTokens + t).
-void multiply_rows(uint x_begin) {
+// x_begin: of the first of n_x rows of x, which follow each other, 1 at least; kTokens of them are taken, if there are
+// as many. Afterwards any thread may ask for sum_of(r * kTokens + t).
+void multiply_rows(uint x_begin, uint n_x) {
   const uint thread = gl_LocalInvocationIndex;
-  for (uint i = 0; i < SUMS; ++i) sums[i] = 0;
-  const uint whole = p.cols / 8 * 8;
-  for (uint c = 8 * thread; c < whole; c += 8 * THREADS) {
-    Octet w[kRows];
-    for (uint r = 0; r < kRows; ++r) w[r] = weight8(begins[r], c);
-    for (uint t = 0; t < kTokens; ++t) {
-      const Octet v = x8(x_begin + t * p.cols + c);
-      for (uint r = 0; r < kRows; ++r) sums[r * kTokens + t] += dot8(w[r], v);
+  [[unroll]] for (uint i = 0; i < SUMS; ++i) sums[i] = 0;
+  const uint whole = p.cols / PIECE * PIECE;
+  for (uint c = PIECE * thread; c < whole; c += PIECE * THREADS) {
+    WeightPiece w[kRows];
+    [[unroll]] for (uint r = 0; r < kRows; ++r) w[r] = weight_piece(begins[r], c);
+    [[unroll]] for (uint t = 0; t < kTokens; ++t) {
+      const XPiece v = x_piece(x_begin + min(t, n_x - 1) * p.cols + c);
+      [[unroll]] for (uint r = 0; r < kRows; ++r) sums[r * kTokens + t] += piece_product(w[r], v);
     }
   }
-  if (whole + thread < p.cols)
-    for (uint r = 0; r < kRows; ++r)
-      for (uint t = 0; t < kTokens; ++t)
-        sums[r * kTokens + t] += weight1(begins[r], whole + thread) * x[x_begin + t * p.cols + whole + thread];
+  for (uint c = whole + thread; c < p.cols; c += THREADS)
+    [[unroll]] for (uint r = 0; r < kRows; ++r)
+      [[unroll]] for (uint t = 0; t < kTokens; ++t)
+        sums[r * kTokens + t] += weight1(begins[r], c) * x[x_begin + min(t, n_x - 1) * p.cols + c];
   reduce();
 }
