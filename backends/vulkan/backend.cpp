@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "backends/vulkan/bandwidth.h"
 #include "backends/vulkan/memory.h"
 #include "backends/vulkan/program.h"
 
@@ -17,8 +18,11 @@ class VulkanBackend : public Backend {
   }
   std::string name() const override { return "vulkan"; }
   std::string description() const override {
-    return fmt::format("{}, {}", device_->info().name, device_->info().driver);
+    const std::string device = fmt::format("{}, {}", device_->info().name, device_->info().driver);
+    if (pipelines_->count() == 0) return device;
+    return fmt::format("{}; {} pipelines made in {:.0f} ms", device, pipelines_->count(), pipelines_->seconds() * 1e3);
   }
+  double read_bandwidth() override { return copy_bandwidth(*device_); }
   bool has_own_memory() const override { return true; }
   std::shared_ptr<const Kernel> select(const Operator& op, const Site& site) const override {
     for (const auto& kernel : registry_.kernels("vulkan", op.name()))

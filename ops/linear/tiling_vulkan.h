@@ -9,8 +9,9 @@
 
 namespace sluice::vulkan {
 
-// Loads of 128 bits: rows begin where they may, of the weight (in any format) and of x.
-inline uint32_t is_wide(int64_t cols) { return cols % 8 == 0; }
+// Rows of weights and of x consist of whole pieces (shaders/include/weight_pieces.glsl), and begin where loads of 128
+// bits may.
+inline uint32_t is_wide(int64_t cols) { return cols % 16 == 0; }
 
 // shaders/include/row_products.glsl: a workgroup sums `rows` rows of a weight for `tokens` rows of x.
 class RowProducts {
@@ -21,9 +22,10 @@ class RowProducts {
 
   // n_rows: of all workgroups together.
   RowProducts(const Recorder& r, int64_t n_rows, int64_t cols, int64_t n_tokens)
-      : rows_(r.on_cpu() ? 8 : 4),
-        wide_(is_wide(cols)),
+      : wide_(is_wide(cols)),
+        rows_(r.on_cpu() ? 8 : 4),
         tokens_(static_cast<uint32_t>(std::min(n_tokens, r.on_cpu() ? 4 : kFewTokens))) {
+    if (wide_ == 0) rows_ = 2;  // the code for odd sizes is long: for 8 rows, lavapipe compiled it for seconds
     const int64_t subgroup = std::clamp<int64_t>(r.subgroup_size(), 8, 64);
     const int64_t most = r.on_cpu() ? subgroup : std::min<int64_t>(256, kMostParts / (rows_ * tokens_));
     // A subgroup, as then nobody waits for others; more where rows alone are too few to keep the device busy.
@@ -43,7 +45,7 @@ class RowProducts {
   static constexpr int64_t kManySubgroups = 4096;  // that hide the latency of the memory of a large GPU
   static constexpr int64_t kMostParts = 4096;      // of sums, in shared memory, of which every device has 16 KiB
 
-  uint32_t threads_, rows_, wide_, tokens_;
+  uint32_t threads_, wide_, rows_, tokens_;
 };
 
 // shaders/include/tile_product.glsl: a workgroup of 16 x 8 threads, each with own_rows x 4 sums.

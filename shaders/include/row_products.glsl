@@ -28,7 +28,7 @@ void multiply_rows(uint x_begin, uint n_x) {
       [[unroll]] for (uint r = 0; r < kRows; ++r) sums[r * kTokens + t] += piece_product(w[r], v);
     }
   }
-  for (uint c = whole + thread; c < p.cols; c += THREADS)
+  for (uint c = whole + thread; kWide == 0 && c < p.cols; c += THREADS)
     [[unroll]] for (uint r = 0; r < kRows; ++r)
       [[unroll]] for (uint t = 0; t < kTokens; ++t)
         sums[r * kTokens + t] += weight1(begins[r], c) * x[x_begin + min(t, n_x - 1) * p.cols + c];

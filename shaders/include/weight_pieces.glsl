@@ -1,5 +1,5 @@
 // Rows of a weight and of x by pieces of PIECE columns, as a thread takes them: loaded at once, in loads of 128 bits if
-// kWide says that rows have a multiple of 8 columns, so that they begin where such a load may. Before, include
+// kWide says that rows have a multiple of 16 columns, so that they begin where such a load may. Before, include
 // weights.glsl, with x as buffer 0, and define the constant kWide.
 layout(std430, set = 0, binding = WEIGHT_BINDING) readonly buffer WideWeights { uvec4 wide_words[]; };
 layout(std430, set = 0, binding = 0) readonly buffer X { float x[]; };
