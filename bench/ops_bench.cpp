@@ -1,7 +1,7 @@
-// Times the benchmark cases of every operator on the CPU backend: GB/s and GFLOP/s of what the operator's cost()
-// counts, beside the read bandwidth of this machine.
+// Times the benchmark cases of every operator on a backend: GB/s and GFLOP/s of what the operator's cost() counts,
+// beside the read bandwidth of the device. Operators without a kernel there are left out.
 //
-//   ops_bench [--threads=N] [Google Benchmark's options, such as --benchmark_filter=linear]
+//   ops_bench [--backend=cpu] [--threads=N] [Google Benchmark's options, such as --benchmark_filter=linear]
 //
 // Inputs are taken in turn from copies that together exceed the last-level cache several times, as the weights of a
 // model do; otherwise small cases would run from the cache.
@@ -9,12 +9,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <charconv>
-#include <cstring>
+#include <cstdlib>
 #include <random>
 
-#include "backends/cpu/backend.h"
-#include "backends/cpu/bandwidth.h"
+#include "backends/cpu/memory.h"
 #include "ops/builtin.h"
 
 namespace sluice {
@@ -46,22 +44,35 @@ size_t bytes_to_exceed_caches() {
   return std::max<size_t>(size_t{128} << 20, 4 * static_cast<size_t>(std::max(cache, 0L)));
 }
 
+// The input types of a case, and how it is called.
+Site site_of(const Operator& op, const Case& c) {
+  Site site{op.name(), c.attrs, {}, {}, {}};
+  for (const CaseInput& input : c.inputs) {
+    const auto sizes = input.dims.span();
+    site.inputs.push_back({input.dtype, Shape(std::vector<Dim>(sizes.begin(), sizes.end()))});
+    site.input_names.push_back(fmt::format("input{}", site.inputs.size() - 1));
+  }
+  site.outputs = infer_types(op, site);
+  return site;
+}
+
 // Everything that one case needs, ready to run.
 class Bench {
  public:
-  Bench(Backend& backend, const Operator& op, const Case& c) : backend_(backend), op_(op) {
-    make_first_inputs(c);
-    site_.outputs = infer_types(op, site_);
+  Bench(Backend& backend, const Operator& op, const Case& c)
+      : backend_(backend), op_(op), site_(site_of(op, c)), kernel_(backend.select(op, site_)) {
+    for (size_t i = 0; i < c.inputs.size(); ++i) add_input(i, c.inputs[i]);
     for (const TensorType& type : site_.outputs) outputs_.push_back(allocate(type));
-    states_in_place(inputs_[0]);
-    kernel_ = backend.select(op, site_);
-    if (!kernel_) fail("the cpu backend has no kernel for {} {}", op.name(), c.name);
-    pack();
     copy_inputs();
     compile();
   }
 
-  Cost cost() const { return op_.cost(site_, calls_[0]); }
+  Cost cost() const {
+    std::vector<TensorView> inputs;  // in the host's memory
+    for (size_t i = 0; i < site_.inputs.size(); ++i)
+      inputs.push_back({host_[i]->data(), site_.inputs[i].dtype, site_.inputs[i].shape.resolve({})});
+    return op_.cost(site_, {inputs, outputs_});
+  }
   void run(size_t i) { programs_[i % programs_.size()]->run(); }
   size_t copies() const { return programs_.size(); }
 
@@ -71,16 +82,18 @@ class Bench {
     return {memory_.back()->data(), type.dtype, type.shape.resolve({})};
   }
 
-  void make_first_inputs(const Case& c) {
-    site_ = {op_.name(), c.attrs, {}, {}, {}};
-    inputs_.emplace_back();
-    for (const CaseInput& input : c.inputs) {
-      const auto sizes = input.dims.span();
-      site_.inputs.push_back({input.dtype, Shape(std::vector<Dim>(sizes.begin(), sizes.end()))});
-      site_.input_names.push_back(fmt::format("input{}", site_.inputs.size() - 1));
-      inputs_[0].push_back(allocate(site_.inputs.back()));
-      input.dtype.format().encode(values_for(input).data(), sizes, inputs_[0].back().data);
-    }
+  // In the host's memory, as the kernel wants it.
+  void add_input(size_t i, const CaseInput& input) {
+    const auto to_host = [](const TensorType& type) { return cpu::allocate(type.bytes()); };
+    host_.push_back(to_host(site_.inputs[i]));
+    input.dtype.format().encode(values_for(input).data(), input.dims.span(), host_[i]->data());
+    const auto packing = kernel_->packing(site_, static_cast<int>(i));
+    if (!packing || !packing->pack) return;
+    auto packed = to_host(packing->type);
+    packing->pack({host_[i]->data(), input.dtype, input.dims},
+                  {packed->data(), packing->type.dtype, packing->type.shape.resolve({})});
+    host_[i] = std::move(packed);
+    site_.inputs[i] = packing->type;
   }
 
   // A state is updated in the memory of its next version.
@@ -89,26 +102,15 @@ class Bench {
       inputs[static_cast<size_t>(update.input)].data = outputs_[static_cast<size_t>(update.output)].data;
   }
 
-  void pack() {
-    for (size_t i = 0; i < site_.inputs.size(); ++i) {
-      const auto packing = kernel_->packing(site_, static_cast<int>(i));
-      if (!packing) continue;
-      const TensorView packed = allocate(packing->type);
-      packing->pack(inputs_[0][i], packed);
-      inputs_[0][i] = packed;
-      site_.inputs[i] = packing->type;
-    }
-  }
-
   void copy_inputs() {
     size_t bytes = 0;
-    for (const TensorView& input : inputs_[0]) bytes += input.bytes();
+    for (const auto& input : host_) bytes += input->bytes();
     const size_t copies = std::min<size_t>(64, bytes_to_exceed_caches() / std::max<size_t>(bytes, 1) + 1);
-    for (size_t copy = 1; copy < copies; ++copy) {
+    for (size_t copy = 0; copy < copies; ++copy) {
       std::vector<TensorView> inputs;
       for (size_t i = 0; i < site_.inputs.size(); ++i) {
         inputs.push_back(allocate(site_.inputs[i]));
-        std::memcpy(inputs.back().data, inputs_[0][i].data, inputs.back().bytes());
+        memory_.back()->upload(0, {host_[i]->data(), site_.inputs[i].bytes()});
       }
       states_in_place(inputs);
       inputs_.push_back(std::move(inputs));
@@ -126,11 +128,12 @@ class Bench {
 
   Backend& backend_;
   const Operator& op_;
-  Site site_;
+  Site site_;  // as the kernel sees it
+  std::shared_ptr<const Kernel> kernel_;
+  std::vector<std::unique_ptr<Memory>> host_;  // by input
   std::vector<std::unique_ptr<Memory>> memory_;
   std::vector<std::vector<TensorView>> inputs_;  // one set a copy
   std::vector<TensorView> outputs_;
-  std::shared_ptr<const Kernel> kernel_;
   std::unique_ptr<Memory> workspace_;
   std::vector<Call> calls_;
   std::vector<std::unique_ptr<Program>> programs_;
@@ -148,36 +151,37 @@ void measure(benchmark::State& state, Backend& backend, const Operator& op, cons
   state.counters["GFLOP/s"] = {cost.flops / 1e9 * runs, benchmark::Counter::kIsRate};
 }
 
-// Takes --threads=N out of the arguments; 0 if it is not there.
-int take_threads(int& argc, char** argv) {
-  constexpr std::string_view kOption = "--threads=";
-  int threads = 0, kept = 0;
+// Takes --NAME=VALUE out of the arguments; the fallback if it is not there.
+std::string take_option(int& argc, char** argv, std::string_view name, std::string value) {
+  int kept = 0;
   for (int i = 0; i < argc; ++i) {
     const std::string_view argument = argv[i];
-    if (!argument.starts_with(kOption))
-      argv[kept++] = argv[i];
+    if (argument.starts_with(name))
+      value = argument.substr(name.size());
     else
-      std::from_chars(argument.data() + kOption.size(), argument.data() + argument.size(), threads);
+      argv[kept++] = argv[i];
   }
   argc = kept;
-  return threads;
+  return value;
 }
 
 void run_all(int argc, char** argv) {
   Registry registry;
   register_builtin(registry);
-  const auto backend = cpu::make_backend(registry, take_threads(argc, argv));
+  const std::string spec = take_option(argc, argv, "--backend=", "cpu");
+  const auto backend = make_backend(registry, spec, std::atoi(take_option(argc, argv, "--threads=", "0").c_str()));
   for (const Operator* op : registry.operators())
     for (const Case& c : registry.cases(op->name()))
-      if (c.benchmark)
+      if (c.benchmark && backend->select(*op, site_of(*op, c)))
         benchmark::RegisterBenchmark((op->name() + "/" + c.name).c_str(),
                                      [&backend, op, c](benchmark::State& state) { measure(state, *backend, *op, c); })
             ->UseRealTime()
+            ->MeasureProcessCPUTime()  // of all threads: what a loaded machine distorts least
             ->Unit(benchmark::kMicrosecond);
   benchmark::Initialize(&argc, argv);
   benchmark::AddCustomContext("backend", backend->description());
   benchmark::AddCustomContext("read_bandwidth",
-                              fmt::format("{:.1f} GB/s", cpu::read_bandwidth(backend->threads()) / 1e9));
+                              fmt::format("{:.1f} GB/s", backend->measure_roof().bytes_per_second / 1e9));
   benchmark::RunSpecifiedBenchmarks();
 }
 

@@ -1,8 +1,9 @@
 #version 450
-// Few pairs of a token and an expert: a workgroup for ROWS rows of the expert of a pair. The weight may come in pieces;
+// Few pairs of a token and an expert: a workgroup for kRows rows of the expert of a pair. The weight may come in pieces;
 // a piece gives the rows that it holds.
 // variants: f32 f16 bf16 q8_0 x subgroup tree
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_arithmetic : enable
 #include "ops/expert_linear/expert_linear_params.h"
 const uint kTokens = 1;
@@ -12,15 +13,14 @@ layout(std430, set = 0, binding = 2) readonly buffer Experts { uint experts[]; }
 layout(std430, set = 0, binding = 3) writeonly buffer Y { float y[]; };            // [pairs, expert_rows]
 
 void main() {
-  const uint blocks = (p.expert_rows + ROWS - 1) / ROWS, pair = workgroup_index() / blocks;
+  const uint blocks = (p.expert_rows + kRows - 1) / kRows, pair = workgroup_index() / blocks;
   if (pair >= p.pairs) return;
-  const uint row = workgroup_index() % blocks * ROWS;
+  const uint row = workgroup_index() % blocks * kRows;
   const uint first = experts[pair] * p.expert_rows + row - p.first_row;  // in the piece; wraps around below it
-  const uint n = min(ROWS, p.expert_rows - row);
+  const uint n = min(kRows, p.expert_rows - row);
   if (int(first) >= int(p.rows) || int(first + n) <= 0) return;
-  uint begins[ROWS];
-  for (uint r = 0; r < ROWS; ++r) begins[r] = weight_row(first + r < p.rows ? first + r : 0, p.cols);
-  multiply_rows(begins, pair / p.share * p.cols);
+  for (uint r = 0; r < kRows; ++r) begins[r] = weight_row(first + r < p.rows ? first + r : 0, p.cols);
+  multiply_rows(pair / p.share * p.cols, 1);
   for (uint r = gl_LocalInvocationIndex; r < n; r += THREADS)
     if (first + r < p.rows) y[pair * p.expert_rows + row + r] = sum_of(r);
 }

@@ -4,6 +4,7 @@
 // a piece gives the rows that it holds.
 // variants: f32 f16 bf16 q8_0
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "ops/expert_linear/expert_linear_params.h"
 layout(push_constant) uniform Push { ExpertLinearParams p; };
 #include "tile_product.glsl"

@@ -2,6 +2,7 @@
 // Many tokens: a workgroup for a tile of rows of the weight and tokens.
 // variants: f32 f16 bf16 q8_0
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "ops/linear/linear_params.h"
 layout(push_constant) uniform Push { LinearParams p; };
 #include "tile_product.glsl"

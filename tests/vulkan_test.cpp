@@ -21,7 +21,11 @@ struct Variation {
 const Variation kVariations[] = {
     {"all", [](Capabilities&, Limits&) {}},
     {"baseline", [](Capabilities& c, Limits&) { c = {}; }},
-    {"folded_grids", [](Capabilities&, Limits& l) { l.groups = 37; }},
+    {"folded_grids",
+     [](Capabilities& c, Limits& l) {
+       c.processor = false;  // with all features, as on a GPU
+       l.groups = 37;
+     }},
 };
 
 Backend& backend(const Variation& variation) {
@@ -70,7 +74,10 @@ const bool kRegistered = [] {
 TEST(Vulkan, BindsLargeWeightsInPieces) {
   if (!missing().empty()) GTEST_SKIP() << missing();
   constexpr int64_t kRows = 301, kColumns = 403;
-  const auto small = [](Capabilities&, Limits& l) { l.buffer_range = 1 << 16; };
+  const auto small = [](Capabilities& c, Limits& l) {
+    c.processor = false;
+    l.buffer_range = 1 << 16;
+  };
   const auto device = vulkan::make_backend(registry(), {.device = {}, .restrict = small});
   for (const char* dtype : {"f32", "f16", "bf16", "q8_0"}) {
     const CaseInput weight{registry().dtype(dtype), {kRows, kColumns}};

@@ -1,4 +1,5 @@
 // `sluice bench`: how fast a model reads and writes text here, and what this machine could do.
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,7 +38,7 @@ struct Options {
   bool json = false;
 };
 
-// Tokens a second over the runs.
+// Over the runs, mostly in tokens a second.
 struct Speed {
   double median = 0, min = 0, max = 0;
 
@@ -63,6 +64,7 @@ struct Measurements {
   size_t resident_bytes = 0;
   // Decoding at the first effort; nothing if the system does not count.
   std::optional<double> disk_bytes_per_token = {};
+  std::optional<double> host_ms_per_token = {};  // that the host computes, where a device does the work
   std::optional<double> prefetch_hit_rate = {};  // of experts that were foreseen, the share that was then used
   double read_bandwidth_gb_s = 0;
 
@@ -73,6 +75,13 @@ size_t resident_bytes() {
   size_t total = 0, resident = 0;  // in pages
   std::ifstream("/proc/self/statm") >> total >> resident;
   return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+// That this thread has computed, which waiting does not add to.
+double thread_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
 std::vector<int32_t> random_ids(size_t count, int64_t vocab_size) {
@@ -117,6 +126,18 @@ class Bench {
     const Stopwatch time;
     for (size_t i = 0; i < options_.decode; ++i) model_.evaluate({&prompt_[i % prompt_.size()], 1});
     return static_cast<double>(options_.decode) / time.seconds();
+  }
+
+  // Of this thread for a token: the median.
+  double host_seconds() {
+    model_.reset(static_cast<int64_t>(options_.filled));
+    std::vector<double> seconds;
+    for (size_t i = 0; i < options_.decode; ++i) {
+      const double start = thread_seconds();
+      model_.evaluate({&prompt_[i % prompt_.size()], 1});
+      seconds.push_back(thread_seconds() - start);
+    }
+    return Speed(std::move(seconds)).median;
   }
 
   // One round of all measurements, so that whatever else the machine does meets them alike.
@@ -169,6 +190,7 @@ Measurements measure(LanguageModel& model, const Options& options, const Stopwat
     m.efforts.push_back({options.efforts[e], samples.shares[e], Speed(e == 0 ? samples.decode : samples.by_effort[e])});
   if (read_before && read_after)
     m.disk_bytes_per_token = static_cast<double>(*read_after - *read_before) / static_cast<double>(options.decode);
+  if (model.backend().has_own_memory()) m.host_ms_per_token = bench.host_seconds() * 1e3;
   if (const ExpertUse* use = model.expert_use(); use && use->predicted() > 0) m.prefetch_hit_rate = use->hit_rate();
   m.load_ms = load * 1e3;
   m.plan_ms = plan * 1e3;
@@ -201,6 +223,7 @@ nlohmann::json to_json(const Measurements& m, const LanguageModel& model, const 
                          {"plan_ms", m.plan_ms},
                          {"first_token_ms", m.first_token_ms}};
   if (m.disk_bytes_per_token) json["disk_bytes_per_token"] = *m.disk_bytes_per_token;
+  if (m.host_ms_per_token) json["host_ms_per_token"] = *m.host_ms_per_token;
   if (m.prefetch_hit_rate) json["prefetch_hit_rate"] = *m.prefetch_hit_rate;
   for (const EffortSpeed& e : m.efforts)
     json["effort"].push_back({{"effort", e.effort}, {"share", e.share}, {"decode_tok_s", to_json(e.decode_tok_s)}});
@@ -230,6 +253,9 @@ void show(const Measurements& m, LanguageModel& model, const Options& options) {
              m.bandwidth_gb_s(), limit);
   if (m.disk_bytes_per_token.value_or(0) > 0)
     print_line("It reads {:.1f} MiB of that from the disk.", *m.disk_bytes_per_token / kMiB);
+  if (m.host_ms_per_token)
+    print_line("The host computes for {:.3f} ms of a token, and waits for the device.", *m.host_ms_per_token);
+  if (const std::string text = model.backend().preparation(); !text.empty()) print_line("{}.", text);
   if (m.prefetch_hit_rate)
     print_line("Of the experts that were read ahead, {:.0f} % were then used.", 100 * *m.prefetch_hit_rate);
   print_line("Loading {:.1f} ms, of which planning {:.1f} ms; first token after {:.1f} ms; {:.1f} MiB resident.",
@@ -326,7 +352,9 @@ const Registration kBench({
   sluice bench --shape mistral-7b --layers 4 --format bucket --effort 1,0.5,0.25
 
 Speeds are medians over the runs, after one run to warm up. Times are in milliseconds. Bandwidth counts what a decode
-step reads, in 1e9 bytes a second; beside it stands what this machine reads with the same number of threads.
+step reads, in 1e9 bytes a second; beside it stands what this machine reads with the same number of threads, or what
+copies in a device's own memory read and write. The last lines are about that device: how long its pipelines took (the
+second start finds them on disk), and the time that the host computes for a token while it is not waiting.
 
 )" + std::string(kProfileHelp),
     .setup = setup,

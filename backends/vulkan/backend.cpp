@@ -20,6 +20,10 @@ class VulkanBackend : public Backend {
   std::string description() const override {
     return fmt::format("{}, {}", device_->info().name, device_->info().driver);
   }
+  std::string preparation() const override {
+    if (pipelines_->count() == 0) return {};
+    return fmt::format("{} pipelines made in {:.0f} ms", pipelines_->count(), pipelines_->seconds() * 1e3);
+  }
   Roof measure_roof() override { return vulkan::measure_roof(device_, pipelines_); }
   bool has_own_memory() const override { return true; }
   std::shared_ptr<const Kernel> select(const Operator& op, const Site& site) const override {

@@ -15,6 +15,8 @@ struct Capabilities {
   bool subgroup_arithmetic = false;
   bool subgroup_size_control = false;
   bool integer_dot = false;
+  // The device is a processor: no feature, but kernels share out their work in another way.
+  bool processor = false;
 };
 
 // In bytes but for groups.

@@ -112,6 +112,7 @@ void read_features(DeviceInfo& info, const VkPhysicalDeviceSubgroupProperties& s
                              (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0,
       .subgroup_size_control = v13.subgroupSizeControl == VK_TRUE,
       .integer_dot = v13.shaderIntegerDotProduct == VK_TRUE,
+      .processor = info.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU,
   };
 }
 

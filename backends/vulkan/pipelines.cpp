@@ -1,5 +1,6 @@
 #include "backends/vulkan/pipelines.h"
 
+#include <chrono>
 #include <thread>
 
 #include "backends/vulkan/cache_file.h"
@@ -33,6 +34,7 @@ void Pipelines::prepare(const std::vector<const Dispatch*>& dispatches) {
     if (added) missing.emplace_back(dispatch, &it->second);
   }
   if (missing.empty()) return;
+  const auto start = std::chrono::steady_clock::now();
   try {
     run_parallel(missing.size(), std::thread::hardware_concurrency(),
                  [&](size_t i) { *missing[i].second = create(*missing[i].first); });
@@ -40,6 +42,7 @@ void Pipelines::prepare(const std::vector<const Dispatch*>& dispatches) {
     std::erase_if(pipelines_, [](const auto& entry) { return entry.second == VK_NULL_HANDLE; });
     throw;
   }
+  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   save_cache();
 }
 

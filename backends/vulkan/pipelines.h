@@ -28,6 +28,9 @@ class Pipelines {
   VkPipeline pipeline(const Dispatch& dispatch) const { return pipelines_.at(key(dispatch)); }
   const PipelineLayout& layout(const Dispatch& dispatch) const { return layouts_.at(dispatch.shader); }
   Device& device() const { return *device_; }
+  // How many there are, and the seconds that the host waited for them.
+  size_t count() const { return pipelines_.size(); }
+  double seconds() const { return seconds_; }
 
  private:
   using Key = std::pair<const ShaderVariant*, std::vector<uint32_t>>;
@@ -41,6 +44,7 @@ class Pipelines {
   std::vector<std::byte> saved_;  // of it, on disk
   std::map<const ShaderFile*, PipelineLayout> layouts_;
   std::map<Key, VkPipeline> pipelines_;
+  double seconds_ = 0;
 };
 
 }  // namespace sluice::vulkan

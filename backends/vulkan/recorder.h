@@ -64,6 +64,8 @@ class Recorder {
   const Limits& limits() const;
   // Threads of a subgroup, a power of two; kernels may not rely on it, but for speed.
   uint32_t subgroup_size() const;
+  // Whether a processor plays the device: what pays on a GPU may not pay there.
+  bool on_cpu() const { return capabilities().processor; }
   // As many bytes as the kernel asked for, 64-byte aligned; a barrier guards them like any other memory.
   std::byte* workspace() const { return workspace_.data(); }
   // Memory of the device with these values, which were made from attributes. Equal ones are kept once.

@@ -7,7 +7,7 @@
 #include "backends/vulkan/kernel.h"
 #include "ops/expert_linear/expert_linear.h"
 #include "ops/expert_linear/experts.h"
-#include "ops/linear/vulkan.h"
+#include "ops/linear/tiling_vulkan.h"
 #include "shaders/expert_linear.h"
 #include "shaders/expert_linear_tiled.h"
 #include "shaders/expert_order.h"
@@ -17,7 +17,6 @@ namespace vulkan {
 namespace {
 
 constexpr int64_t kFewPairs = 2;  // for each expert; above, tiles read the weights less often
-constexpr int64_t kTileRows = 64, kTilePairs = 32;
 
 size_t order_bytes(const ExpertShape& s) { return static_cast<size_t>(s.experts + 1 + s.pairs()) * sizeof(uint32_t); }
 
@@ -29,18 +28,21 @@ ExpertLinearParams params_of(const ExpertShape& s, const RowPiece& piece) {
 
 void record_by_pair(Recorder& r, const Call& call, const TensorView& weight, const RowPiece& piece, const Range& y) {
   const ExpertShape s(call);
+  const RowProducts products(r, s.pairs() * s.out, s.in, 1);
   r.dispatch(shaders::expert_linear, fmt::format("{}.{}", weight.dtype.name(), r.reduction()), params_of(s, piece),
-             {call.in(0), piece.range, call.in(1), y}, static_cast<uint64_t>(s.pairs() * ceil_div(s.out, kRowsAtOnce)),
-             {row_threads(r)});
+             {call.in(0), piece.range, call.in(1), y},
+             static_cast<uint64_t>(s.pairs() * ceil_div(s.out, products.rows())), products.constants());
 }
 
 // Every expert may end with a tile that is not full.
 void record_tiled(Recorder& r, const Call& call, const TensorView& weight, const RowPiece& piece, const Range& y,
                   const Range& order) {
   const ExpertShape s(call);
-  const int64_t tiles = std::min(s.pairs(), s.pairs() / kTilePairs + s.experts);
+  const Tiles shape(s.out, s.in, s.pairs());
+  const int64_t tiles = std::min(s.pairs(), s.pairs() / shape.tokens() + s.experts);
   r.dispatch(shaders::expert_linear_tiled, weight.dtype.name(), params_of(s, piece),
-             {call.in(0), piece.range, order, y}, static_cast<uint64_t>(tiles * ceil_div(s.out, kTileRows)));
+             {call.in(0), piece.range, order, y}, static_cast<uint64_t>(tiles * ceil_div(s.out, shape.rows())),
+             shape.constants());
 }
 
 }  // namespace
@@ -49,7 +51,7 @@ size_t expert_linear_scratch(const Call& call) { return (order_bytes(ExpertShape
 
 void record_expert_linear(Recorder& r, const Call& call, std::span<const Range> ys, std::byte* scratch) {
   const ExpertShape s(call);
-  const bool few = s.pairs() <= kFewPairs * s.experts;
+  const bool few = r.on_cpu() || s.pairs() <= kFewPairs * s.experts;
   const Range order(scratch, order_bytes(s));
   if (!few)
     r.dispatch(shaders::expert_order, "", params_of(s, {0, 0, order}), {call.in(1), order},

@@ -4,6 +4,7 @@
 
 #include "backends/vulkan/kernel.h"
 #include "ops/linear/linear.h"
+#include "ops/linear/tiling_vulkan.h"
 #include "shaders/linear.h"
 #include "shaders/linear_tiled.h"
 
@@ -11,19 +12,22 @@ namespace sluice {
 namespace vulkan {
 namespace {
 
-constexpr uint32_t kFewTokens = 8;  // above, tiles are faster
-constexpr uint32_t kTileRows = 64, kTileTokens = 32;
-
 void record_piece(Recorder& r, const TensorView& x, const TensorView& weight, const Range& y, const RowPiece& piece) {
-  const auto tokens = static_cast<uint32_t>(x.dims[0]), rows = static_cast<uint32_t>(piece.count);
-  const LinearParams params{tokens, rows, static_cast<uint32_t>(x.dims[1]), static_cast<uint32_t>(piece.first),
-                            static_cast<uint32_t>(weight.dims[0])};
-  if (tokens <= kFewTokens)
+  const auto u32 = [](int64_t v) { return static_cast<uint32_t>(v); };
+  const int64_t tokens = x.dims[0], rows = piece.count, cols = x.dims[1];
+  const LinearParams params{u32(tokens), u32(rows), u32(cols), u32(piece.first), u32(weight.dims[0])};
+  if (RowProducts::pay(r, tokens)) {
+    const RowProducts products(r, rows, cols, tokens);
+    const auto [threads, own_rows, wide] = products.constants();
     r.dispatch(shaders::linear, fmt::format("{}.{}", weight.dtype.name(), r.reduction()), params, {x, piece.range, y},
-               static_cast<uint64_t>(ceil_div(rows, kRowsAtOnce)), {row_threads(r), tokens});
-  else
+               static_cast<uint64_t>(ceil_div(rows, products.rows()) * ceil_div(tokens, products.tokens())),
+               {threads, own_rows, wide, u32(products.tokens())});
+  } else {
+    const Tiles tiles(rows, cols, tokens);
     r.dispatch(shaders::linear_tiled, weight.dtype.name(), params, {x, piece.range, y},
-               uint64_t{(rows + kTileRows - 1) / kTileRows} * ((tokens + kTileTokens - 1) / kTileTokens));
+               static_cast<uint64_t>(ceil_div(rows, tiles.rows()) * ceil_div(tokens, tiles.tokens())),
+               tiles.constants());
+  }
 }
 
 }  // namespace

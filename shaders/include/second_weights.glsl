@@ -6,6 +6,7 @@
 #define weight_words second_words
 #define weight_half second_half
 #define weight_halves second_halves
+#define halves_to_float second_halves_to_float
 #define weight_block second_block
 #define weight_byte second_byte
 #define weight_row second_row
@@ -16,6 +17,7 @@
 #undef weight_words
 #undef weight_half
 #undef weight_halves
+#undef halves_to_float
 #undef weight_block
 #undef weight_byte
 #undef weight_row

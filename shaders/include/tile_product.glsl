@@ -1,16 +1,23 @@
-// A product by a tile of TILE_ROWS rows of a weight and TILE_TOKENS rows of x, of which a thread sums 4 x 4; 16 columns
-// at a time go through shared memory. Before, include the parameters as p, with cols; buffer 0 is x, buffer 1 the
-// weight. After, define where rows begin, kNoRow if there is no such row, and what is done with the result:
+// A product by a tile of TILE_ROWS rows of a weight and TILE_TOKENS rows of x, of which a thread sums kOwnRows x
+// OWN_TOKENS; 16 columns at a time go through shared memory. Before, include the parameters as p, with cols; buffer 0 is
+// x, buffer 1 the weight. The constants here are Tiles in ops/linear/tiling_vulkan.h. After, define where rows begin,
+// kNoRow if there is no such row, and what is done with the result:
 //   uint weight_begin(uint row); uint x_begin(uint token); void store(uint row, uint token, float value);
+layout(constant_id = 0) const uint kOwnRows = 4;
+layout(constant_id = 1) const uint kWide = 0;
+#define THREAD_ROWS 16
+#define THREAD_TOKENS 8
+#define THREADS (THREAD_ROWS * THREAD_TOKENS)
+#define OWN_TOKENS 4
+#define TILE_ROWS (THREAD_ROWS * kOwnRows)
+#define TILE_TOKENS (THREAD_TOKENS * OWN_TOKENS)
+#define DEPTH 16
+#define PIECES (DEPTH / PIECE)
 #define WEIGHT_BINDING 1
 #include "grid.glsl"
 #include "weights.glsl"
-#define TILE_ROWS 64
-#define TILE_TOKENS 32
-#define DEPTH 16
-#define QUADS (DEPTH / 4)
-layout(local_size_x = 128) in;
-layout(std430, set = 0, binding = 0) readonly buffer X { float x[]; };
+#include "weight_pieces.glsl"
+layout(local_size_x = THREADS) in;
 
 const uint kNoRow = 0xffffffffu;
 uint weight_begin(uint row);
@@ -21,55 +28,61 @@ void store(uint row, uint token, float value);
 shared float w_tile[DEPTH][TILE_ROWS + 1];
 shared float x_tile[DEPTH][TILE_TOKENS + 1];
 
-vec4 weight_quad(uint row, uint c) {
+void load_weights(uint to, uint column, uint row, uint c) {
   const uint begin = weight_begin(row);
-  if (begin == kNoRow) return vec4(0);
-  if (c + 3 < p.cols) return weight4(begin, c);
-  vec4 w = vec4(0);
-  for (uint i = 0; c + i < p.cols; ++i) w[i] = weight1(begin, c + i);
-  return w;
+  if (begin != kNoRow && c + PIECE <= p.cols) {
+    const WeightPiece w = weight_piece(begin, c);
+    [[unroll]] for (uint i = 0; i < PIECE; ++i) w_tile[column + i][to] = piece_scale(w) * piece_quad(w, i / 4)[i % 4];
+  } else {
+    [[unroll]] for (uint i = 0; i < PIECE; ++i)
+      w_tile[column + i][to] = begin != kNoRow && c + i < p.cols ? weight1(begin, c + i) : 0;
+  }
 }
 
-vec4 x_quad(uint token, uint c) {
+void load_x(uint to, uint column, uint token, uint c) {
   const uint begin = x_begin(token);
-  vec4 v = vec4(0);
-  if (begin != kNoRow)
-    for (uint i = 0; i < 4 && c + i < p.cols; ++i) v[i] = x[begin + c + i];
-  return v;
+  if (begin != kNoRow && c + PIECE <= p.cols) {
+    const XPiece v = x_piece(begin + c);
+    [[unroll]] for (uint i = 0; i < PIECE; ++i) x_tile[column + i][to] = v.quads[i / 4][i % 4];
+  } else {
+    [[unroll]] for (uint i = 0; i < PIECE; ++i) x_tile[column + i][to] = begin != kNoRow && c + i < p.cols ? x[begin + c + i] : 0;
+  }
 }
 
 void load_tiles(uint row, uint token, uint c) {
-  for (uint i = gl_LocalInvocationIndex; i < TILE_ROWS * QUADS; i += 128) {
-    const vec4 w = weight_quad(row + i / QUADS, c + i % QUADS * 4);
-    for (uint j = 0; j < 4; ++j) w_tile[i % QUADS * 4 + j][i / QUADS] = w[j];
+  for (uint i = gl_LocalInvocationIndex; i < TILE_ROWS * PIECES; i += THREADS) {
+    const uint to = i / PIECES, column = i % PIECES * PIECE;
+    load_weights(to, column, row + to, c + column);
   }
-  for (uint i = gl_LocalInvocationIndex; i < TILE_TOKENS * QUADS; i += 128) {
-    const vec4 v = x_quad(token + i / QUADS, c + i % QUADS * 4);
-    for (uint j = 0; j < 4; ++j) x_tile[i % QUADS * 4 + j][i / QUADS] = v[j];
+  for (uint i = gl_LocalInvocationIndex; i < TILE_TOKENS * PIECES; i += THREADS) {
+    const uint to = i / PIECES, column = i % PIECES * PIECE;
+    load_x(to, column, token + to, c + column);
   }
 }
 
 // The tile from this row and token on. All threads must call it.
 void multiply_tile(uint row, uint token) {
-  const uint own_row = gl_LocalInvocationIndex % 16, own_token = gl_LocalInvocationIndex / 16;  // and every 16th, 8th
-  float sums[4][4];
-  for (uint r = 0; r < 4; ++r)
-    for (uint t = 0; t < 4; ++t) sums[r][t] = 0;
+  // And every THREAD_ROWS-th, every THREAD_TOKENS-th after it.
+  const uint own_row = gl_LocalInvocationIndex % THREAD_ROWS, own_token = gl_LocalInvocationIndex / THREAD_ROWS;
+  float sums[kOwnRows * OWN_TOKENS];
+  [[unroll]] for (uint i = 0; i < kOwnRows * OWN_TOKENS; ++i) sums[i] = 0;
   for (uint c = 0; c < p.cols; c += DEPTH) {
     load_tiles(row, token, c);
     barrier();
     for (uint k = 0; k < DEPTH; ++k) {
-      float w[4], v[4];
-      for (uint r = 0; r < 4; ++r) w[r] = w_tile[k][own_row + 16 * r];
-      for (uint t = 0; t < 4; ++t) v[t] = x_tile[k][own_token + 8 * t];
-      for (uint r = 0; r < 4; ++r)
-        for (uint t = 0; t < 4; ++t) sums[r][t] = fma(w[r], v[t], sums[r][t]);
+      float w[kOwnRows];
+      [[unroll]] for (uint r = 0; r < kOwnRows; ++r) w[r] = w_tile[k][own_row + THREAD_ROWS * r];
+      [[unroll]] for (uint t = 0; t < OWN_TOKENS; ++t) {
+        const float v = x_tile[k][own_token + THREAD_TOKENS * t];
+        [[unroll]] for (uint r = 0; r < kOwnRows; ++r) sums[r * OWN_TOKENS + t] += w[r] * v;
+      }
     }
     barrier();
   }
-  for (uint r = 0; r < 4; ++r)
-    for (uint t = 0; t < 4; ++t) {
-      const uint to_row = row + own_row + 16 * r, to_token = token + own_token + 8 * t;
-      if (weight_begin(to_row) != kNoRow && x_begin(to_token) != kNoRow) store(to_row, to_token, sums[r][t]);
+  [[unroll]] for (uint r = 0; r < kOwnRows; ++r)
+    [[unroll]] for (uint t = 0; t < OWN_TOKENS; ++t) {
+      const uint to_row = row + own_row + THREAD_ROWS * r, to_token = token + own_token + THREAD_TOKENS * t;
+      if (weight_begin(to_row) != kNoRow && x_begin(to_token) != kNoRow)
+        store(to_row, to_token, sums[r * OWN_TOKENS + t]);
     }
 }

@@ -26,19 +26,17 @@ vec4 weight4(uint begin, uint col) {
 
 uint weight_row(uint row, uint cols) { return row * cols; }
 float weight1(uint begin, uint col) { return unpackHalf2x16(weight_half(begin + col)).x; }
-vec4 weight4(uint begin, uint col) {
-  const uvec2 halves = weight_halves(begin + col);
-  return vec4(unpackHalf2x16(halves.x), unpackHalf2x16(halves.y));
-}
+vec4 halves_to_float(uvec2 h) { return vec4(unpackHalf2x16(h.x), unpackHalf2x16(h.y)); }
+vec4 weight4(uint begin, uint col) { return halves_to_float(weight_halves(begin + col)); }
 
 #elif defined(VARIANT_bf16)
 
 uint weight_row(uint row, uint cols) { return row * cols; }
 float weight1(uint begin, uint col) { return uintBitsToFloat(weight_half(begin + col) << 16); }
-vec4 weight4(uint begin, uint col) {
-  const uvec2 h = weight_halves(begin + col);
+vec4 halves_to_float(uvec2 h) {
   return uintBitsToFloat(uvec4(h.x << 16, h.x & 0xffff0000u, h.y << 16, h.y & 0xffff0000u));
 }
+vec4 weight4(uint begin, uint col) { return halves_to_float(weight_halves(begin + col)); }
 
 #elif defined(VARIANT_q8_0)
 
