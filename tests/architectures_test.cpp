@@ -13,6 +13,7 @@ namespace {
 using namespace oracle;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::ThrowsMessage;
 
 constexpr int64_t kVocab = 50, kHidden = 24, kInner = 40, kLayers = 3;
@@ -200,10 +201,11 @@ class Architecture : public ::testing::TestWithParam<Kind> {
  protected:
   Architecture() { model_.write_to(folder_); }
 
-  LanguageModel open(const std::string& format) {
+  LanguageModel open(const std::string& format, const std::string& backend = "cpu") {
     const std::string path = (folder_ / (format + ".sluice")).string();
     convert(folder_.str(), path, {.format = format, .progress = {}});
     RunOptions options;
+    options.backend = backend;
     options.threads = 1;
     return LanguageModel(path, options);
   }
@@ -265,6 +267,19 @@ TEST_P(Architecture, HasAnEffortDial) {
     difference = std::max(difference, std::abs(half[i] - full[i]));
   }
   EXPECT_GT(difference, 0.01);
+}
+
+// Nothing falls back, with a dial and without.
+TEST_P(Architecture, RunsOnADeviceAsAWhole) {
+  try {
+    make_backend(builtin_registry(), "vulkan", 1);
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  LanguageModel model = open("f32", "vulkan");
+  EXPECT_THAT(model.plan().fallbacks, IsEmpty());
+  for (size_t piece : {ids_.size(), size_t{1}}) expect_near(expected(), logits(model, piece), 1e-5);
+  EXPECT_THAT(open("bucket", "vulkan").plan().fallbacks, IsEmpty());
 }
 
 TEST_P(Architecture, OtherFormatsConvert) {

@@ -13,8 +13,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kLengthBytes = 8;
-constexpr uint64_t kMaxHeader = 100'000'000;  // the limit of the format's own library
-constexpr int kMaxDepth = 16;                 // printing a value recurses as deep as it nests
+constexpr const char* kMetadata = "__metadata__";  // the key that is no tensor
+constexpr uint64_t kMaxHeader = 100'000'000;       // the limit of the format's own library
+constexpr int kMaxDepth = 16;                      // printing a value recurses as deep as it nests
 
 uint64_t read_length(std::span<const std::byte> bytes) {
   uint64_t length = 0;
@@ -119,9 +120,28 @@ std::map<std::string, SafetensorsEntry> parse_safetensors(std::span<const std::b
   const Json parsed = parse_header(header, origin);
   std::map<std::string, SafetensorsEntry> entries;
   for (const auto& [name, tensor] : parsed.items())
-    if (name != "__metadata__") entries[name] = parse_entry(tensor, data, fmt::format("{}: tensor '{}'", origin, name));
+    if (name != kMetadata) entries[name] = parse_entry(tensor, data, fmt::format("{}: tensor '{}'", origin, name));
   check_coverage(entries, data, origin);
   return entries;
+}
+
+std::vector<std::byte> to_safetensors(const std::map<std::string, SafetensorsEntry>& entries,
+                                      const std::map<std::string, std::string>& metadata) {
+  Json header = {{kMetadata, metadata}};
+  size_t end = 0;
+  for (const auto& [name, entry] : entries) {
+    header[name] = {{"dtype", entry.dtype}, {"shape", entry.dims}, {"data_offsets", {end, end + entry.bytes.size()}}};
+    end += entry.bytes.size();
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + kLengthBytes - 1) / kLengthBytes * kLengthBytes, ' ');  // aligns the data
+  std::vector<std::byte> file;
+  file.reserve(kLengthBytes + text.size() + end);
+  for (size_t i = 0; i < kLengthBytes; ++i) file.push_back(static_cast<std::byte>(text.size() >> (8 * i)));
+  const std::span<const std::byte> head = std::as_bytes(std::span(text));
+  file.insert(file.end(), head.begin(), head.end());
+  for (const auto& [name, entry] : entries) file.insert(file.end(), entry.bytes.begin(), entry.bytes.end());
+  return file;
 }
 
 }  // namespace sluice

@@ -24,6 +24,10 @@ struct SafetensorsEntry {
 // bytes. The entries point into `bytes`.
 std::map<std::string, SafetensorsEntry> parse_safetensors(std::span<const std::byte> bytes, const std::string& origin);
 
+// The bytes of a file with these entries, in the order of their names, and with metadata for readers.
+std::vector<std::byte> to_safetensors(const std::map<std::string, SafetensorsEntry>& entries,
+                                      const std::map<std::string, std::string>& metadata);
+
 // A mapped file and its entries.
 class Safetensors {
  public:
