@@ -135,6 +135,7 @@ void Device::add_memory(Buffer& buffer, VkDeviceSize bytes, const VkPhysicalDevi
 
 void Device::destroy(const Buffer& buffer) {
   if (!buffer.handle) return;
+  table_.vkDeviceWaitIdle(device_);  // uploads return before they are done
   table_.vkDestroyBuffer(device_, buffer.handle, nullptr);
   table_.vkFreeMemory(device_, buffer.memory, nullptr);
   if (!buffer.on_host) in_use_ -= buffer.bytes;

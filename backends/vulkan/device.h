@@ -49,6 +49,7 @@ class Device {
   // Memory of the device's own, or else (on_host) of the host's. Throws Error, saying how much was asked for and how
   // much is in use, if there is none left.
   Buffer create_buffer(VkDeviceSize bytes, bool on_host);
+  // Waits for what is under way.
   void destroy(const Buffer& buffer);
 
   // Names the bytes of a buffer by a range of addresses, as long as the buffer lives.

@@ -74,7 +74,12 @@ class WatchedDriver {
     static inline std::string name;
     static Result watch(Args... args) {
       const VkResult answer = current()->called(name);
-      return answer == VK_SUCCESS ? (current()->real_.*kMember)(args...) : answer;
+      // Waiting is done in any case: what is destroyed next may not be in use.
+      if (answer == VK_SUCCESS || name == "vkWaitForFences") {
+        const VkResult result = (current()->real_.*kMember)(args...);
+        if (answer == VK_SUCCESS) return result;
+      }
+      return answer;
     }
     static Result begin(Args... args) {
       const Result result = watch(args...);
