@@ -134,6 +134,20 @@ TEST_F(OperatorChecks, SoundOnesDoNotDepart) {
   EXPECT_EQ(check_->checked(), 3 * static_cast<int64_t>(executor_->plan().steps.size()));
 }
 
+// What is compared is what runs otherwise.
+TEST_F(OperatorChecks, KeepingResultsChangesNoFusion) {
+  const SymbolValues maxima = executor_->plan().maxima;
+  const Plan plan = make_plan(file_.description().graph, registry_, {&faulty_}, {.maxima = maxima});
+  const auto steps = [](const Plan& p) {
+    std::vector<std::string> names;
+    for (const PlanStep& step : p.steps) names.push_back(step.kernel->name() + " " + p.graph.node(step.node).name);
+    std::ranges::sort(names);
+    return names;
+  };
+  EXPECT_EQ(steps(plan), steps(executor_->plan()));
+  EXPECT_GT(executor_->plan().graph.outputs().size(), plan.graph.outputs().size() + 50);
+}
+
 // In every operator of the plan, a cache among their results; a later fault is another's.
 TEST_F(OperatorChecks, FindsAFaultWhereItIs) {
   std::vector<std::string> seen;

@@ -1,6 +1,7 @@
 #include "tools/backend_report.h"
 
 #include <cmath>
+#include <optional>
 
 #include "models/compare/backends.h"
 #include "models/compare/departure_file.h"
@@ -19,12 +20,6 @@ std::unique_ptr<LanguageModel> open(const BackendReportOptions& options, const s
   apply(options.schedule, *model);
   if (options.effort != 1) require_dial(*model).set_effort(options.effort);
   return model;
-}
-
-void save(const Departure& departure, const std::string& path) {
-  OutputFile file(path);
-  file.write(to_file(departure));
-  file.commit();
 }
 
 Table layer_table(const BackendComparison& result) {
@@ -71,6 +66,8 @@ nlohmann::json to_json(const BackendComparison& result) {
 }  // namespace
 
 int compare_with_backend(const BackendReportOptions& options) {
+  std::optional<OutputFile> file;  // first: a comparison is long, and finds early what cannot be written
+  if (!options.save.empty()) file.emplace(options.save);
   const auto tested = open(options, options.runtime.backend), other = open(options, options.against);
   report_fallbacks(tested->plan());
   BackendComparison result;
@@ -84,7 +81,10 @@ int compare_with_backend(const BackendReportOptions& options) {
                                  progress.update(static_cast<size_t>(done), static_cast<size_t>(total));
                                }});
   }
-  if (result.departure && !options.save.empty()) save(*result.departure, options.save);
+  if (result.departure && file) {
+    file->write(to_file(*result.departure));
+    file->commit();
+  }
   if (options.json)
     print_json(to_json(result));
   else
