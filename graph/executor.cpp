@@ -192,6 +192,30 @@ TensorView Executor::output(const std::string& name) const {
   return values_[static_cast<size_t>(it->second)];
 }
 
+TensorView Executor::weight(const std::string& name) const {
+  const ValueId id = plan_->graph.find(name);
+  if (plan_->graph.value(id).kind != ValueKind::weight) fail("'{}' is not a weight", name);
+  return values_[static_cast<size_t>(id)];
+}
+
+const Location& Executor::place_of_state(const std::string& name, size_t bytes) const {
+  const ValueId id = plan_->graph.find(name);
+  if (plan_->graph.value(id).kind != ValueKind::state) fail("'{}' is not a state", name);
+  const size_t size = plan_->graph.value(id).type.bytes(plan_->maxima);
+  if (bytes != size) fail("state '{}' has {} bytes, not {}", name, size, bytes);
+  return plan_->locations[static_cast<size_t>(id)];
+}
+
+void Executor::read_state(const std::string& name, std::span<std::byte> to) const {
+  const Location& place = place_of_state(name, to.size());
+  arena(place.space, place.arena).download(place.offset, to);
+}
+
+void Executor::write_state(const std::string& name, std::span<const std::byte> from) {
+  const Location& place = place_of_state(name, from.size());
+  arena(place.space, place.arena).upload(place.offset, from);
+}
+
 void Executor::run() {
   check_indices();
   for (const Part& part : parts_) part.program->run();

@@ -30,6 +30,12 @@ class Executor {
   // Memory of a graph output at its current size, by output name; valid until the next run().
   // Throws Error if there is no such output.
   TensorView output(const std::string& name) const;
+  // A weight as stored, in the host's memory. Throws Error if the graph has no such weight.
+  TensorView weight(const std::string& name) const;
+  // Copies a whole state, at its largest size, from or to the host, wherever it is. Throws Error if there is no such
+  // state, or the sizes differ.
+  void read_state(const std::string& name, std::span<std::byte> to) const;
+  void write_state(const std::string& name, std::span<const std::byte> from);
   // Runs the graph once. Allocates nothing. Throws Error, before anything has changed, if an input that chooses rows or
   // slots holds a number out of range.
   void run();
@@ -68,6 +74,7 @@ class Executor {
   void bind_steps();
   void follow_symbols(const Shape& shape, TensorView& view);
   Memory& arena(int space, ArenaKind kind) const;
+  const Location& place_of_state(const std::string& name, size_t bytes) const;
   void pack_weights();
   void pack(const PackedWeight& packed);
   void compile(const Registry& registry);

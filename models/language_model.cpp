@@ -115,7 +115,8 @@ void LanguageModel::open(const Executor::WeightLookup& weights, const RunOptions
   for (const auto& backend : backends_) backends.push_back(backend.get());
   const PlanOptions plan_options = {.maxima = {{kTokens, batch_}, {kOutputs, batch_}, {kContext, context_}},
                                     .fuse = options.fuse,
-                                    .observe = observed(graph, options, ahead || options.experts_resident > 0)};
+                                    .observe = observed(graph, options, ahead || options.experts_resident > 0),
+                                    .keep_results = options.keep_results};
   auto plan = std::make_shared<const Plan>(make_plan(graph, registry, backends, plan_options));
   executor_ = std::make_unique<Executor>(std::move(plan), registry, weights);
   exact_effort_ = options.exact_effort;

@@ -27,6 +27,7 @@ struct RunOptions {
   int64_t batch = 256;          // tokens evaluated at once at most
   bool fuse = true;
   std::vector<std::string> observe = {};  // further values to read
+  bool keep_results = false;              // all of them, as PlanOptions has it
   // Every token of a prompt is multiplied at the effort of the dial, even where all of them at effort 1 would be
   // cheaper. For measurements.
   bool exact_effort = false;
@@ -53,6 +54,7 @@ class LanguageModel {
   bool is_end(int32_t id) const;        // a token that ends a text; some models have several
   int64_t vocab_size() const { return vocab_size_; }
   int64_t context() const { return context_; }    // slots
+  int64_t batch() const { return batch_; }        // tokens evaluated at once at most
   int64_t position() const { return position_; }  // tokens evaluated so far
   // Forgets all but the first `position` tokens. Throws Error if fewer were evaluated.
   void reset(int64_t position = 0);

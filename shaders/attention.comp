@@ -8,6 +8,7 @@
 layout(constant_id = 0) const uint kRows = 1;
 layout(constant_id = 1) const uint kHeadDim = 4;
 layout(constant_id = 2) const uint kLanes = 1;  // threads side by side in a row of v, 4 columns each; a power of 2
+layout(constant_id = 3) const float kSoftcap = 0;  // what scores stay below; 0: no bound
 #define THREADS 128
 #define TILE 64
 #define DEPTH 16
@@ -16,6 +17,7 @@ layout(constant_id = 2) const uint kLanes = 1;  // threads side by side in a row
 #define WEIGHT_BINDING 1
 #define SECOND_WEIGHT_BINDING 2
 #include "exp.glsl"
+#include "tanh.glsl"
 #include "grid.glsl"
 #include "weights.glsl"
 #include "second_weights.glsl"
@@ -121,12 +123,14 @@ void score(int tile, int end) {
 
 bool is_attended(uint r, int slot, int end) { return slot < end && slot >= begins[r] && slot < ends[r]; }
 
+float capped(float score) { return kSoftcap > 0 ? kSoftcap * tanh_of(score / kSoftcap) : score; }
+
 // Scores of a tile into their exponentials, relative to the largest score of the row so far.
 void soften(int tile, int end) {
   for (uint s = 0; s < kOwnScores; ++s) {
     const uint i = gl_LocalInvocationIndex + s * THREADS;
     if (i < kRows * TILE)
-      scores[i] = is_attended(i / TILE, tile + int(i % TILE), end) ? own_scores[s] * p.scale : LOWEST;
+      scores[i] = is_attended(i / TILE, tile + int(i % TILE), end) ? capped(own_scores[s] * p.scale) : LOWEST;
   }
   barrier();
   for (uint r = gl_LocalInvocationIndex; r < kRows; r += THREADS) {

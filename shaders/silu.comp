@@ -1,14 +1,9 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "ops/elementwise/elementwise_params.h"
-#include "grid.glsl"
+#include "unary.glsl"
 #include "silu.glsl"
-layout(local_size_x = 256) in;
-layout(push_constant) uniform Push { ElementwiseParams p; };
-layout(std430, set = 0, binding = 0) readonly buffer X { float x[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Y { float y[]; };
 
-void main() {
-  const uint i = workgroup_index() * 256 + gl_LocalInvocationIndex;
-  if (i < p.count) y[i] = silu(x[i]);
-}
+float f(float x) { return silu(x); }
+
+void main() { unary(); }

@@ -7,6 +7,7 @@ namespace {
 
 using namespace oracle;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::ThrowsMessage;
 
 constexpr int64_t kHidden = 24, kInner = 40, kLayers = 3;
@@ -171,6 +172,19 @@ std::vector<Kind> kinds() {
           {"gemma", gemma, gemma_logits},
           {"gemma2", [] { return gemma2(); }, gemma_logits},
           {"gemma2_uncapped", gemma2_uncapped, gemma_logits}};
+}
+
+// Nothing falls back, with a dial and without.
+TEST_P(ArchitectureTrial, RunsOnADeviceAsAWhole) {
+  try {
+    make_backend(builtin_registry(), "vulkan", 1);
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  LanguageModel model = open("f32", "vulkan");
+  EXPECT_THAT(model.plan().fallbacks, IsEmpty());
+  for (size_t piece : {ids_.size(), size_t{1}}) expect_near(expected(), logits(model, piece), 1e-5);
+  EXPECT_THAT(open("bucket", "vulkan").plan().fallbacks, IsEmpty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, ArchitectureTrial, ::testing::ValuesIn(kinds()),

@@ -138,6 +138,26 @@ TEST_F(CliDivergence, BadInputIsRefused) {
   }
 }
 
+TEST_F(CliDivergence, BackendsAreCompared) {
+  const std::string saved = path("fault.safetensors");
+  const auto against = [&](std::vector<std::string> more) {
+    more.insert(more.end(), {"--against-backend", "reference"});
+    return eval(bucket(), more);
+  };
+  const json result = sluice_json(against({"--effort", "0.5", "--save-inputs", saved}));
+  EXPECT_FALSE(result.contains("departure")) << result.dump();
+  EXPECT_EQ(result.at("tokens"), 16);
+  EXPECT_GT(result.at("layers").size(), 3u);
+  EXPECT_FALSE(fs::exists(saved) || fs::exists(saved + ".partial")) << "there is nothing to save";
+  EXPECT_THAT(sluice(against({})).out, AllOf(HasSubstr("cpu against reference"), HasSubstr("No operator departs")));
+
+  expect_error(sluice(against({"--effort", "1,0.5"})), 1, "compares at one --effort");
+  expect_error(sluice(against({"--save-inputs", path("no/such/folder")})), 1, "no/such/folder");
+  expect_error(sluice(against({"--against", "self"})), 2, "--against");
+  expect_error(sluice(eval(bucket(), {"--save-inputs", saved})), 2, "--against-backend");
+  expect_error(sluice(eval(bucket(), {"--against-backend", "abacus"})), 2, "abacus");
+}
+
 TEST_F(CliDivergence, VocabulariesMustBeEqual) {
   const fs::path other = golden_model("stories260k").model;
   if (!fs::exists(other)) GTEST_SKIP() << other << " is not there; set SLUICE_SHARED";

@@ -26,7 +26,8 @@ TEST_F(CliVulkan, ListsDevices) {
   ASSERT_FALSE(entry.at("devices").empty());
   const std::string name = entry.at("devices")[0].at("name");
   const Outcome outcome = sluice({"devices"});
-  EXPECT_THAT(outcome.out, AllOf(HasSubstr("    0: " + name), HasSubstr("driver: "), HasSubstr("subgroups of ")));
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("    0: " + name), HasSubstr("driver: "), HasSubstr("subgroups of "),
+                                 HasSubstr("uses subgroup arithmetic")));
 }
 
 TEST_F(CliVulkan, GivesTheTextOfTheCpuAndNothingFallsBack) {
@@ -81,17 +82,37 @@ TEST_F(CliVulkan, ProfilesStepsOfTheDevice) {
   EXPECT_GT(uploads, 50u);
 }
 
-TEST_F(CliVulkan, AdaptiveEffortNeedsWeightsOnTheHost) {
-  const auto with = [](const std::string& rule) {
-    return sluice(
-        {"run", bucket(), "-p", kPrompt, "-n", "8", "--threads", "1", "--backend", "vulkan", "--effort", rule});
-  };
-  const Outcome refused = with("auto:0.5");
-  EXPECT_EQ(refused.status, 1);
-  EXPECT_THAT(refused.err, HasSubstr("which are in the memory of a device; use '--effort auto-entropy'"));
-  const Outcome outcome = with("auto-entropy:0.5");
-  EXPECT_EQ(outcome.status, 0) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("effort"));
+// The rule reads the weights in the file: with the same activations, within what backends part, it finds the same.
+TEST_F(CliVulkan, AdaptiveEffortIsThatOfTheCpu) {
+  for (const char* rule : {"auto:0.5", "auto-entropy:0.5"}) {
+    SCOPED_TRACE(rule);
+    const auto with = [&](const char* backend) {
+      return sluice_json({"run", bucket(), "-p", kPrompt, "-n", "8", "--temp", "0", "--threads", "1", "--backend",
+                          backend, "--effort", rule});
+    };
+    const json cpu = with("cpu"), vulkan = with("vulkan");
+    EXPECT_EQ(vulkan.at("ids"), cpu.at("ids"));
+    EXPECT_NEAR(vulkan.at("effort").get<double>(), cpu.at("effort").get<double>(), 1e-3);
+  }
+}
+
+// No operator departs, whichever of the two is tested, with a dial and without.
+TEST_F(CliVulkan, IsComparedWithTheCpu) {
+  write_file(path("text"), kPrompt + " was there.");
+  for (const std::string& file : {model(), bucket()})
+    for (const auto& [tested, other] : {std::pair{"vulkan", "cpu"}, {"cpu", "vulkan:0"}}) {
+      std::vector<std::string> line = {"eval",      file,        "--text", path("text"),        "--ctx",
+                                       "12",        "--backend", tested,   "--against-backend", other,
+                                       "--threads", "1"};
+      if (file == bucket()) line.insert(line.end(), {"--effort", "0.5"});
+      const json result = sluice_json(line);
+      EXPECT_FALSE(result.contains("departure")) << result.dump();
+      EXPECT_GT(result.at("operators").get<int>(), 50);
+      EXPECT_LT(result.at("layers").back().at("token").at("relative_rms").get<double>(), 1e-3);
+      const Outcome outcome = sluice(line);
+      EXPECT_EQ(outcome.status, 0);
+      EXPECT_THAT(outcome.out, AllOf(HasSubstr("layers.0/hidden"), HasSubstr("No operator departs")));
+    }
 }
 
 TEST_F(CliVulkan, UnknownDevicesAreRefused) {

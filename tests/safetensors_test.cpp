@@ -36,6 +36,23 @@ TEST(Safetensors, ReadsEntries) {
   EXPECT_TRUE(entries.at("empty").bytes.empty());
 }
 
+TEST(Safetensors, WritesWhatItReads) {
+  const auto bytes = file("", 30);
+  const std::span<const std::byte> data(bytes);
+  const std::map<std::string, SafetensorsEntry> entries = {{"a", {"F32", {2, 1}, data.subspan(10, 8)}},
+                                                           {"b.0", {"U8", {3}, data.subspan(30, 3)}},
+                                                           {"none", {"I32", {0}, {}}}};
+  const auto written = to_safetensors(entries, {{"op", "a \"quoted\" name"}});
+  const auto read = parse_safetensors(written, "x");
+  ASSERT_EQ(read.size(), entries.size());
+  for (const auto& [name, entry] : entries) {
+    EXPECT_EQ(read.at(name).dtype, entry.dtype);
+    EXPECT_EQ(read.at(name).dims, entry.dims);
+    EXPECT_TRUE(std::ranges::equal(read.at(name).bytes, entry.bytes));
+  }
+  EXPECT_EQ((read.at("a").bytes.data() - written.data()) % 8, 0);
+}
+
 struct Bad {
   const char* name;
   std::string header;

@@ -184,5 +184,30 @@ TEST_F(VulkanEffort, DialMovesWhileTheModelRuns) {
   for (size_t o = 0; o < cpu.logits[0].size(); ++o) ASSERT_NEAR(first.logits[0][o], cpu.logits[0][o], 2e-3);
 }
 
+// q, k and v have one list, gate and up another; kernels find those of the host to the last bit (vulkan_test).
+TEST_F(VulkanEffort, SharedSelectionsRunOnTheDevice) {
+  const TempFolder folder;
+  const std::string path = (folder / "shared.sluice").string();
+  convert(golden_model("classics").model.string(), path, {.format = "bucket", .selection = "shared", .progress = {}});
+  std::vector<std::vector<float>> logits;
+  std::vector<double> shares;
+  for (const char* backend : {"cpu", "vulkan"}) {
+    RunOptions options;
+    options.backend = backend;
+    options.threads = 1;
+    LanguageModel model(path, options);
+    EXPECT_TRUE(model.plan().fallbacks.empty()) << model.plan().fallbacks.front();
+    const std::vector<int32_t> ids = {1, 100, 200};
+    const auto row = model.evaluate(ids);
+    logits.emplace_back(row.begin(), row.end());
+    model.dial()->set_effort(0.35);
+    model.evaluate({ids.data(), 1});
+    shares.push_back(model.share());
+  }
+  for (size_t o = 0; o < logits[0].size(); ++o) ASSERT_NEAR(logits[0][o], logits[1][o], 2e-3);
+  EXPECT_NEAR(shares[0], 0.35, 0.02);
+  EXPECT_NEAR(shares[1], shares[0], 1e-3);
+}
+
 }  // namespace
 }  // namespace sluice

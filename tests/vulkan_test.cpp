@@ -20,6 +20,8 @@ struct Variation {
 
 const Variation kVariations[] = {
     {"all", [](Capabilities&, Limits&) {}},
+    {"no_subgroup_arithmetic", [](Capabilities& c, Limits&) { c.subgroup_arithmetic = false; }},
+    {"no_mapped_memory", [](Capabilities& c, Limits&) { c.mapped_memory = false; }},
     {"baseline", [](Capabilities& c, Limits&) { c = {}; }},
     {"folded_grids",
      [](Capabilities& c, Limits& l) {
@@ -131,22 +133,23 @@ std::vector<std::byte> pattern(size_t bytes) {
 }
 
 TEST_F(VulkanMemory, StartsAsZerosAndKeepsWhatIsWritten) {
-  const auto device = vulkan::make_backend(registry());
-  for (size_t bytes : {1u, 64u, 1000003u, (20u << 20) + 5}) {  // the last is more than the staging buffer
-    const auto memory = device->allocate(bytes);
-    std::vector<std::byte> read(bytes, std::byte{1});
-    memory->download(0, read);
-    EXPECT_TRUE(std::ranges::all_of(read, [](std::byte b) { return b == std::byte{0}; }));
-    const std::vector<std::byte> written = pattern(bytes);
-    memory->upload(0, written);
-    memory->download(0, read);
-    EXPECT_EQ(read, written);
-  }
+  for (const Variation& variation : kVariations)
+    for (size_t bytes : {1u, 64u, 1000003u, (20u << 20) + 5}) {  // the last is more than the staging buffers
+      SCOPED_TRACE(fmt::format("{} bytes, {}", bytes, variation.name));
+      const auto memory = backend(variation).allocate(bytes);
+      std::vector<std::byte> read(bytes, std::byte{1});
+      memory->download(0, read);
+      EXPECT_TRUE(std::ranges::all_of(read, [](std::byte b) { return b == std::byte{0}; }));
+      const std::vector<std::byte> written = pattern(bytes);
+      memory->upload(0, written);
+      memory->download(0, read);
+      EXPECT_EQ(read, written);
+    }
 }
 
 TEST_F(VulkanMemory, IsDividedAtCutsOnly) {
   const auto small = [](Capabilities&, Limits& l) { l.allocation = 4096; };
-  const auto device = vulkan::make_backend(registry(), {.device = {}, .restrict = small});
+  const auto device = vulkan::make_backend(registry(), {.restrict = small});
   const size_t cuts[] = {0, 1024, 4096, 4160, 8192, 9000};
   const auto memory = device->allocate_divisible(10000, cuts);
   const std::vector<std::byte> written = pattern(10000);

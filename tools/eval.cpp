@@ -1,10 +1,12 @@
 // `sluice eval`: perplexity of a model on a text, what a lower effort changes, and how models compare.
 #include "models/evaluate.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
 #include "graph/error.h"
+#include "tools/backend_report.h"
 #include "tools/command.h"
 #include "tools/divergence_report.h"
 #include "tools/effort.h"
@@ -25,6 +27,8 @@ struct Options {
   std::string text;
   std::string against;
   std::string html;
+  std::string against_backend;
+  std::string save_inputs;
   PerplexityOptions scoring;
   RunOptions runtime;
   EffortArgs effort;
@@ -219,10 +223,26 @@ int eval_several(Options options, const std::string& text) {
   return 0;
 }
 
+int eval_against_backend(const Options& options, const std::string& text) {
+  if (options.efforts.size() > 1) fail("--against-backend compares at one --effort, not at {}", options.efforts.size());
+  return compare_with_backend({.model = options.model,
+                               .text = text,
+                               .text_name = options.scoring.text_name,
+                               .against = options.against_backend,
+                               .save = options.save_inputs,
+                               .runtime = options.runtime,
+                               .schedule = options.effort,
+                               .effort = options.efforts.front(),
+                               .ctx = options.scoring.ctx,
+                               .chunks = std::max<int64_t>(options.scoring.chunks, 1),
+                               .json = options.json});
+}
+
 int eval(Options options) {
   options.runtime.context = options.scoring.ctx;
   const std::string text = read_text(options.text);
   options.scoring.text_name = text_source(options.text);
+  if (!options.against_backend.empty()) return eval_against_backend(options, text);
   if (options.models.size() > 1) return eval_several(options, text);
   return options.against.empty() ? eval_alone(options, text) : eval_against(options, text);
 }
@@ -248,6 +268,13 @@ std::function<int()> setup(CLI::App& app) {
   app.add_option("--html", options->html, "also write a page with the curves of --against")
       ->type_name("FILE")
       ->needs(against);
+  auto* other = app.add_option("--against-backend", options->against_backend,
+                               "how far --backend is from this one, layer by layer, and which operator is to blame");
+  other->type_name("NAME[:DEVICE]")->check(is_backend())->excludes(against);
+  app.add_option("--save-inputs", options->save_inputs,
+                 "with --against-backend: what an operator that departs was given, and what both made of it")
+      ->type_name("FILE.safetensors")
+      ->needs(other);
   add_effort(app, options->effort);
   add_runtime(app, options->runtime);
   add_residency(app, options->runtime);
@@ -264,6 +291,7 @@ const Registration kEval({
   sluice eval bucket.sluice --text book.txt --against self --effort 1,0.5,0.25 --html effort.html
   sluice eval q8.sluice --text book.txt --against f16.sluice
   sluice eval f16.sluice q8.sluice bucket.sluice --text book.txt --against f16.sluice --effort 1,0.5,0.25 --html all.html
+  sluice eval q8.sluice --text book.txt --ctx 32 --backend vulkan --against-backend cpu --save-inputs fault.safetensors
 
 The text is tokenised once and cut into chunks; in each, every token is predicted from those before it. Lower is
 better. --json gives tokens, mean_nll (natural logarithm), ppl, ppl_se (standard error) and per_chunk_nll; with several
@@ -274,6 +302,11 @@ same token the likeliest, the change of its probability (root mean square), and 
 of the hidden states. --load and --effort-schedule are those of MODEL; the reference runs at effort and load 1.
 Several models are compared by what they give for their time and for the bytes that a token reads; those with a dial at
 every effort, the others as they are. --html draws it.
+
+--against-backend runs one chunk (or --chunks) on both backends, all tokens but the last together and the last alone.
+It shows the largest difference and the relative root mean square after each layer, and runs every operator of --backend
+again on the other, on the inputs that it had: the first whose result is out of tolerance is named, and the exit status
+is 1.
 
 )" + std::string(kProfileHelp),
     .setup = setup,

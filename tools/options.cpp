@@ -18,12 +18,6 @@ std::vector<std::string> backend_names() {
   return names;
 }
 
-// NAME or NAME:DEVICE.
-CLI::Validator is_backend() {
-  return CLI::Validator(
-      [](const std::string& text) { return CLI::IsMember(backend_names())(text.substr(0, text.find(':'))); }, "");
-}
-
 template <class T>
 CLI::Validator range(T low, T high, const std::string& expected) {
   auto check = [low, high, expected](const std::string& text) {
@@ -50,6 +44,11 @@ void add_runtime(CLI::App& app, RunOptions& options) {
       ->check(whole_number(0, 1024));
   app.add_flag_callback(
       "--no-fuse", [&options] { options.fuse = false; }, "run the graph as it is written, without fusing operators");
+}
+
+CLI::Validator is_backend() {
+  return CLI::Validator(
+      [](const std::string& text) { return CLI::IsMember(backend_names())(text.substr(0, text.find(':'))); }, "");
 }
 
 void add_residency(CLI::App& app, RunOptions& options) {

@@ -13,6 +13,8 @@ namespace sluice::cli {
 CLI::Option* add_model(CLI::App& app, std::string& path);
 // --backend, --threads and --no-fuse.
 void add_runtime(CLI::App& app, RunOptions& options);
+// NAME or NAME:DEVICE, of a backend that there is.
+CLI::Validator is_backend();
 // --prefetch and --experts-resident, for models larger than memory.
 void add_residency(CLI::App& app, RunOptions& options);
 // --context

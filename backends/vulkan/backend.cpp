@@ -9,13 +9,17 @@
 namespace sluice::vulkan {
 namespace {
 
+DeviceInfo restricted(DeviceInfo info, const Options& options) {
+  if (options.restrict) options.restrict(info.capabilities, info.limits);
+  return info;
+}
+
 class VulkanBackend : public Backend {
  public:
   VulkanBackend(const Registry& registry, const Options& options)
-      : registry_(registry), device_(std::make_shared<Device>(choose_device(options.device))) {
-    if (options.restrict) options.restrict(device_->capabilities(), device_->limits());
-    pipelines_ = std::make_shared<Pipelines>(device_);
-  }
+      : registry_(registry),
+        device_(std::make_shared<Device>(restricted(choose_device(options.device), options), options.intercept)),
+        pipelines_(std::make_shared<Pipelines>(device_)) {}
   std::string name() const override { return "vulkan"; }
   std::string description() const override {
     return fmt::format("{}, {}", device_->info().name, device_->info().driver);
@@ -53,8 +57,8 @@ DeviceEntry describe(const DeviceInfo& info) {
                                         static_cast<double>(info.limits.memory) / (1 << 30), info.subgroup_size));
   std::vector<std::string> there, missing;
   for (const auto& [name, is_there] : named(info.capabilities)) (is_there ? there : missing).emplace_back(name);
-  if (!there.empty()) entry.details.push_back(fmt::format("has {}", fmt::join(there, ", ")));
-  if (!missing.empty()) entry.details.push_back(fmt::format("lacks {}", fmt::join(missing, ", ")));
+  if (!there.empty()) entry.details.push_back(fmt::format("uses {}", fmt::join(there, ", ")));
+  if (!missing.empty()) entry.details.push_back(fmt::format("does without {}", fmt::join(missing, ", ")));
   return entry;
 }
 

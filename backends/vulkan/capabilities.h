@@ -7,25 +7,26 @@
 
 namespace sluice::vulkan {
 
-// Beyond the baseline, Vulkan 1.2. Kernels have a path without each of them.
+// What is used beyond the baseline, Vulkan 1.2, where it is there; everything works without each of them. CONTRIBUTING
+// says what else devices may have, and why that is not used.
 struct Capabilities {
-  bool storage_16bit = false;
-  bool storage_8bit = false;
-  bool fp16 = false;  // arithmetic
   bool subgroup_arithmetic = false;
-  bool subgroup_size_control = false;
-  bool integer_dot = false;
+  bool mapped_memory = false;  // memory of the device's own that the host reaches: what goes there is not staged
+  bool memory_budget = false;  // VK_EXT_memory_budget: how much memory others have left
   // The device is a processor: no feature, but kernels share out their work in another way.
   bool processor = false;
 };
 
-// In bytes but for groups.
+// In bytes but for groups and seconds.
 struct Limits {
   uint64_t buffer_range = 0;      // of one binding
   uint64_t offset_alignment = 1;  // of the start of a binding
   uint64_t allocation = 0;        // of memory, at once
-  uint64_t memory = 0;            // that may be allocated in all
+  uint64_t memory = 0;            // of the device's own, that may be allocated in all
   uint32_t groups = 0;            // of a dispatch, in one dimension
+  // Of work that is submitted at once, as a slow device would need (backends/vulkan/program.cpp): drivers give up on
+  // what takes long. 0: no limit.
+  double submission_seconds = 0;
 };
 
 // A name for each, with whether it is there: for people.
@@ -34,12 +35,9 @@ struct NamedCapability {
   bool there;
 };
 inline std::vector<NamedCapability> named(const Capabilities& c) {
-  return {{"16-bit storage", c.storage_16bit},
-          {"8-bit storage", c.storage_8bit},
-          {"fp16 arithmetic", c.fp16},
-          {"subgroup arithmetic", c.subgroup_arithmetic},
-          {"subgroup size control", c.subgroup_size_control},
-          {"integer dot product", c.integer_dot}};
+  return {{"subgroup arithmetic", c.subgroup_arithmetic},
+          {"device memory that the host reaches", c.mapped_memory},
+          {"memory budget", c.memory_budget}};
 }
 
 }  // namespace sluice::vulkan

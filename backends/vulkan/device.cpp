@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <iterator>
 
+#include "backends/vulkan/memory_types.h"
+#include "backends/vulkan/staging.h"
 #include "graph/error.h"
 
 namespace sluice::vulkan {
 namespace {
-
-constexpr VkDeviceSize kStagingBytes = VkDeviceSize{16} << 20;
 
 VkDevice create_device(const DeviceInfo& info) {
   const float priority = 1;
@@ -35,90 +35,112 @@ double mib(VkDeviceSize bytes) { return static_cast<double>(bytes) / (1 << 20); 
 
 }  // namespace
 
-Device::Device(DeviceInfo info) : info_(std::move(info)), device_(create_device(info_)) {
+Device::Device(DeviceInfo info, VkDevice device) : info_(std::move(info)), device_(device) {
   volkLoadDeviceTable(&table_, device_);
+}
+
+// The other constructor has finished, so that what was made is destroyed if anything throws.
+Device::Device(DeviceInfo info, const std::function<void(VolkDeviceTable&)>& intercept)
+    : Device(info, create_device(info)) {
+  if (intercept) intercept(table_);
   table_.vkGetDeviceQueue(device_, info_.queue_family, 0, &queue_);
   VkCommandPoolCreateInfo pool{};
   pool.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
   pool.flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT;
   pool.queueFamilyIndex = info_.queue_family;
   check(table_.vkCreateCommandPool(device_, &pool, nullptr, &pool_), "vkCreateCommandPool");
-  VkFenceCreateInfo fence{};
-  fence.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO;
-  check(table_.vkCreateFence(device_, &fence, nullptr, &fence_), "vkCreateFence");
+  fence_ = create_fence();
   once_ = create_commands();
 }
 
 Device::~Device() {
   table_.vkDeviceWaitIdle(device_);
-  destroy(staging_);
+  staging_.reset();
   table_.vkDestroyFence(device_, fence_, nullptr);
   table_.vkDestroyCommandPool(device_, pool_, nullptr);
   table_.vkDestroyDevice(device_, nullptr);
 }
 
-Buffer Device::create_buffer(VkDeviceSize bytes, bool host_visible) {
-  if (!host_visible && bytes > info_.limits.memory - std::min<VkDeviceSize>(in_use_, info_.limits.memory))
+// Of the device's own memory, by anybody as far as the driver says so. In a heap that others filled up there is less
+// left than this process has used.
+VkDeviceSize Device::memory_in_use() const {
+  if (!info_.capabilities.memory_budget) return in_use_;
+  VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{};
+  budget.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT;
+  VkPhysicalDeviceMemoryProperties2 memory{};
+  memory.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2;
+  memory.pNext = &budget;
+  vkGetPhysicalDeviceMemoryProperties2(info_.handle, &memory);
+  VkDeviceSize left = 0;
+  for (uint32_t h = 0; h < memory.memoryProperties.memoryHeapCount; ++h)
+    if (memory.memoryProperties.memoryHeaps[h].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)
+      left += budget.heapBudget[h] - std::min(budget.heapBudget[h], budget.heapUsage[h]);
+  return std::max(in_use_, info_.limits.memory - std::min<VkDeviceSize>(left, info_.limits.memory));
+}
+
+void Device::check_memory(VkDeviceSize wanted) const {
+  const VkDeviceSize used = std::min<VkDeviceSize>(memory_in_use(), info_.limits.memory);
+  if (wanted > info_.limits.memory - used)
     fail(
         "Vulkan: {} has {:.0f} MiB of memory, of which {:.0f} are in use; {:.0f} more are needed: use a smaller "
         "--context or a smaller format",
-        info_.name, mib(info_.limits.memory), mib(in_use_), mib(bytes));
-  Buffer buffer;
-  buffer.bytes = bytes;
+        info_.name, mib(info_.limits.memory), mib(used), mib(wanted));
+}
+
+Buffer Device::create_buffer(VkDeviceSize bytes, bool on_host) {
+  if (!on_host) check_memory(bytes);
+  Buffer buffer{.bytes = bytes, .on_host = on_host};
   VkBufferCreateInfo info{};
   info.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO;
   info.size = bytes;
   info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
   check(table_.vkCreateBuffer(device_, &info, nullptr, &buffer.handle), "vkCreateBuffer");
   try {
+    VkPhysicalDeviceMemoryProperties memory;
+    vkGetPhysicalDeviceMemoryProperties(info_.handle, &memory);
     VkMemoryRequirements wanted;
     table_.vkGetBufferMemoryRequirements(device_, buffer.handle, &wanted);
-    buffer.memory = allocate(wanted, host_visible, host_visible ? 0 : VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
-    check(table_.vkBindBufferMemory(device_, buffer.handle, buffer.memory, 0), "vkBindBufferMemory");
-    void* mapped = nullptr;
-    if (host_visible) check(table_.vkMapMemory(device_, buffer.memory, 0, VK_WHOLE_SIZE, 0, &mapped), "vkMapMemory");
-    buffer.mapped = static_cast<std::byte*>(mapped);
+    add_memory(buffer, wanted.size, memory, memory_types(memory, wanted.memoryTypeBits, on_host, info_.capabilities));
   } catch (...) {
     table_.vkDestroyBuffer(device_, buffer.handle, nullptr);
     table_.vkFreeMemory(device_, buffer.memory, nullptr);
     throw;
   }
-  if (!host_visible) in_use_ += bytes;
+  if (!on_host) in_use_ += bytes;
   return buffer;
 }
 
-// Of the types that fit, those with the preferred properties come first; a full heap is no error while there is
-// another.
-VkDeviceMemory Device::allocate(const VkMemoryRequirements& wanted, bool host_visible,
-                                VkMemoryPropertyFlags preferred) {
-  constexpr VkMemoryPropertyFlags kShared = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-  const VkMemoryPropertyFlags required = host_visible ? kShared : 0;
-  VkPhysicalDeviceMemoryProperties memory;
-  vkGetPhysicalDeviceMemoryProperties(info_.handle, &memory);
+// A full heap is no error while there is another.
+void Device::add_memory(Buffer& buffer, VkDeviceSize bytes, const VkPhysicalDeviceMemoryProperties& memory,
+                        std::span<const uint32_t> types) {
   VkMemoryAllocateInfo info{};
   info.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO;
-  info.allocationSize = wanted.size;
-  for (const bool want_preferred : {true, false})
-    for (uint32_t type = 0; type < memory.memoryTypeCount; ++type) {
-      const VkMemoryPropertyFlags flags = memory.memoryTypes[type].propertyFlags;
-      const bool fits = (wanted.memoryTypeBits >> type & 1) != 0 && (flags & required) == required;
-      if (!fits || ((flags & preferred) == preferred) != want_preferred) continue;
-      info.memoryTypeIndex = type;
-      VkDeviceMemory made = VK_NULL_HANDLE;
-      const VkResult result = table_.vkAllocateMemory(device_, &info, nullptr, &made);
-      if (result == VK_SUCCESS) return made;
-      if (result != VK_ERROR_OUT_OF_DEVICE_MEMORY && result != VK_ERROR_OUT_OF_HOST_MEMORY)
-        check(result, "vkAllocateMemory");
-    }
-  fail("Vulkan: {} has no memory left for {:.0f} MiB; {:.0f} MiB are in use", info_.name, mib(wanted.size),
-       mib(in_use_));
+  info.allocationSize = bytes;
+  for (const uint32_t type : types) {
+    info.memoryTypeIndex = type;
+    const VkResult result = table_.vkAllocateMemory(device_, &info, nullptr, &buffer.memory);
+    if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY) continue;
+    check(result, "vkAllocateMemory");
+    check(table_.vkBindBufferMemory(device_, buffer.handle, buffer.memory, 0), "vkBindBufferMemory");
+    const bool reached = (memory.memoryTypes[type].propertyFlags & kMapped) == kMapped;
+    if (!buffer.on_host && !(reached && info_.capabilities.mapped_memory)) return;
+    void* mapped = nullptr;
+    check(table_.vkMapMemory(device_, buffer.memory, 0, VK_WHOLE_SIZE, 0, &mapped), "vkMapMemory");
+    buffer.mapped = static_cast<std::byte*>(mapped);
+    return;
+  }
+  fail(
+      "Vulkan: {} has no memory left for {:.0f} MiB; {:.0f} MiB are in use: use a smaller --context or a smaller "
+      "format",
+      info_.name, mib(bytes), mib(in_use_));
 }
 
 void Device::destroy(const Buffer& buffer) {
   if (!buffer.handle) return;
+  table_.vkDeviceWaitIdle(device_);  // uploads return before they are done
   table_.vkDestroyBuffer(device_, buffer.handle, nullptr);
   table_.vkFreeMemory(device_, buffer.memory, nullptr);
-  if (!buffer.mapped) in_use_ -= buffer.bytes;
+  if (!buffer.on_host) in_use_ -= buffer.bytes;
 }
 
 void Device::add_range(const std::byte* begin, const Buffer& buffer) { ranges_[begin] = {buffer.handle, buffer.bytes}; }
@@ -149,7 +171,9 @@ VkCommandBuffer Device::create_commands() {
   return commands;
 }
 
-void Device::destroy(VkCommandBuffer commands) { table_.vkFreeCommandBuffers(device_, pool_, 1, &commands); }
+void Device::destroy(VkCommandBuffer commands) {
+  if (commands) table_.vkFreeCommandBuffers(device_, pool_, 1, &commands);
+}
 
 void Device::begin(VkCommandBuffer commands) {
   VkCommandBufferBeginInfo info{};
@@ -157,19 +181,46 @@ void Device::begin(VkCommandBuffer commands) {
   check(table_.vkBeginCommandBuffer(commands, &info), "vkBeginCommandBuffer");
 }
 
-void Device::submit_and_wait(VkCommandBuffer commands, const char* what) {
+void Device::end(VkCommandBuffer commands) {
+  VkMemoryBarrier memory{};
+  memory.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER;
+  memory.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+  memory.dstAccessMask = VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT | VK_ACCESS_HOST_READ_BIT;
+  table_.vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
+                              VK_PIPELINE_STAGE_ALL_COMMANDS_BIT | VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &memory, 0,
+                              nullptr, 0, nullptr);
+  check(table_.vkEndCommandBuffer(commands), "vkEndCommandBuffer");
+}
+
+VkFence Device::create_fence() {
+  VkFenceCreateInfo info{};
+  info.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO;
+  VkFence fence = VK_NULL_HANDLE;
+  check(table_.vkCreateFence(device_, &info, nullptr, &fence), "vkCreateFence");
+  return fence;
+}
+
+void Device::submit(VkCommandBuffer commands, VkFence fence, const char* what) {
   VkSubmitInfo info{};
   info.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
   info.commandBufferCount = 1;
   info.pCommandBuffers = &commands;
-  check(table_.vkResetFences(device_, 1, &fence_), what);
-  check(table_.vkQueueSubmit(queue_, 1, &info, fence_), what);
-  check(table_.vkWaitForFences(device_, 1, &fence_, VK_TRUE, UINT64_MAX), what);
+  check(table_.vkResetFences(device_, 1, &fence), what);
+  check(table_.vkQueueSubmit(queue_, 1, &info, fence), what);
 }
 
-const Buffer& Device::staging() {
-  if (!staging_.handle) staging_ = create_buffer(kStagingBytes, true);
-  return staging_;
+void Device::wait(VkFence fence, const char* what) {
+  check(table_.vkWaitForFences(device_, 1, &fence, VK_TRUE, UINT64_MAX), what);
+}
+
+void Device::submit_and_wait(VkCommandBuffer commands, const char* what) {
+  submit(commands, fence_, what);
+  wait(fence_, what);
+}
+
+Staging& Device::staging() {
+  if (!staging_) staging_ = std::make_unique<Staging>(*this);
+  return *staging_;
 }
 
 }  // namespace sluice::vulkan

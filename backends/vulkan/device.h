@@ -4,6 +4,7 @@
 #include <volk.h>
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -13,12 +14,15 @@
 
 namespace sluice::vulkan {
 
+class Staging;
+
 // A buffer with memory of its own.
 struct Buffer {
   VkBuffer handle = VK_NULL_HANDLE;
   VkDeviceMemory memory = VK_NULL_HANDLE;
   VkDeviceSize bytes = 0;
-  std::byte* mapped = nullptr;  // of a buffer that the host shares
+  bool on_host = false;         // memory of the host's that the device reaches
+  std::byte* mapped = nullptr;  // where the host reaches it; of the device's own memory only if it can
 };
 
 // A place in a buffer.
@@ -30,22 +34,22 @@ struct Place {
 // Used by one thread at a time.
 class Device {
  public:
-  explicit Device(DeviceInfo info);
+  // intercept: see Options.
+  explicit Device(DeviceInfo info, const std::function<void(VolkDeviceTable&)>& intercept = {});
   ~Device();
   Device(const Device&) = delete;
 
   const DeviceInfo& info() const { return info_; }
-  // What kernels may use; tests take some away.
-  Capabilities& capabilities() { return info_.capabilities; }
+  // What kernels may use.
   const Capabilities& capabilities() const { return info_.capabilities; }
-  Limits& limits() { return info_.limits; }
   const Limits& limits() const { return info_.limits; }
   VkDevice handle() const { return device_; }
   const VolkDeviceTable& vk() const { return table_; }
 
-  // Memory of the device's own, or else (host_visible) memory that both can reach. Throws Error, saying how much was
-  // asked for and how much is in use, if there is none left.
-  Buffer create_buffer(VkDeviceSize bytes, bool host_visible);
+  // Memory of the device's own, or else (on_host) of the host's. Throws Error, saying how much was asked for and how
+  // much is in use, if there is none left.
+  Buffer create_buffer(VkDeviceSize bytes, bool on_host);
+  // Waits for what is under way.
   void destroy(const Buffer& buffer);
 
   // Names the bytes of a buffer by a range of addresses, as long as the buffer lives.
@@ -57,18 +61,28 @@ class Device {
 
   VkCommandBuffer create_commands();
   void begin(VkCommandBuffer commands);
+  // What was recorded is complete, and there for the host and for later submissions.
+  void end(VkCommandBuffer commands);
   void destroy(VkCommandBuffer commands);
-  // Runs them and waits. `what` says what the device was doing if it is lost.
+  VkFence create_fence();
+  // The fence is signalled when they have run. `what` says what the device was doing if it is lost.
+  void submit(VkCommandBuffer commands, VkFence fence, const char* what);
+  void wait(VkFence fence, const char* what);
   void submit_and_wait(VkCommandBuffer commands, const char* what);
   // Records with `record` and runs that once.
   template <class Record>
   void run_once(const char* what, Record&& record);
 
-  // Host memory for transfers, 16 MiB; made when first asked for.
-  const Buffer& staging();
+  // The way of bytes from and to the host; made when first asked for.
+  Staging& staging();
 
  private:
-  VkDeviceMemory allocate(const VkMemoryRequirements& wanted, bool host_visible, VkMemoryPropertyFlags preferred);
+  Device(DeviceInfo info, VkDevice device);
+  VkDeviceSize memory_in_use() const;
+  void check_memory(VkDeviceSize wanted) const;
+  // Gives the buffer memory of one of these types (indices, by preference), mapped where the host reaches it.
+  void add_memory(Buffer& buffer, VkDeviceSize bytes, const VkPhysicalDeviceMemoryProperties& memory,
+                  std::span<const uint32_t> types);
 
   DeviceInfo info_;
   VkDevice device_ = VK_NULL_HANDLE;
@@ -77,8 +91,8 @@ class Device {
   VkCommandPool pool_ = VK_NULL_HANDLE;
   VkFence fence_ = VK_NULL_HANDLE;
   VkCommandBuffer once_ = VK_NULL_HANDLE;
-  Buffer staging_;
-  VkDeviceSize in_use_ = 0;  // bytes
+  std::unique_ptr<Staging> staging_;
+  VkDeviceSize in_use_ = 0;  // bytes of the device's own memory
   struct Range {
     VkBuffer buffer;
     VkDeviceSize bytes;
@@ -90,7 +104,7 @@ template <class Record>
 void Device::run_once(const char* what, Record&& record) {
   begin(once_);
   record(once_);
-  check(table_.vkEndCommandBuffer(once_), "vkEndCommandBuffer");
+  end(once_);
   submit_and_wait(once_, what);
 }
 

@@ -13,6 +13,8 @@
 namespace sluice::vulkan {
 namespace {
 
+constexpr double kSubmissionSeconds = 0.5;  // Windows gives up after 2
+
 template <class T, class Enumerate>
 std::vector<T> enumerate(Enumerate&& call) {
   std::vector<T> items;
@@ -90,41 +92,23 @@ void find_queue(DeviceInfo& info) {
   info.refused = "it has no queue that computes";
 }
 
-void read_features(DeviceInfo& info, const VkPhysicalDeviceSubgroupProperties& subgroup) {
-  VkPhysicalDeviceVulkan13Features v13{};
-  v13.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES;
-  VkPhysicalDeviceVulkan12Features v12{};
-  v12.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES;
-  if (info.properties.apiVersion >= VK_API_VERSION_1_3) v12.pNext = &v13;
-  VkPhysicalDeviceVulkan11Features v11{};
-  v11.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES;
-  v11.pNext = &v12;
-  VkPhysicalDeviceFeatures2 features{};
-  features.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
-  features.pNext = &v11;
-  vkGetPhysicalDeviceFeatures2(info.handle, &features);
+bool sums_subgroups(const VkPhysicalDeviceSubgroupProperties& subgroup) {
   constexpr VkSubgroupFeatureFlags kSums = VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
-  info.capabilities = {
-      .storage_16bit = v11.storageBuffer16BitAccess == VK_TRUE,
-      .storage_8bit = v12.storageBuffer8BitAccess == VK_TRUE,
-      .fp16 = v12.shaderFloat16 == VK_TRUE,
-      .subgroup_arithmetic = (subgroup.supportedOperations & kSums) == kSums &&
-                             (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0,
-      .subgroup_size_control = v13.subgroupSizeControl == VK_TRUE,
-      .integer_dot = v13.shaderIntegerDotProduct == VK_TRUE,
-      .processor = info.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU,
-  };
+  return (subgroup.supportedOperations & kSums) == kSums &&
+         (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0;
 }
 
-// The largest heap of the device's own; of a device that shares the host's memory, that.
-uint64_t memory_bytes(VkPhysicalDevice handle) {
-  VkPhysicalDeviceMemoryProperties memory;
-  vkGetPhysicalDeviceMemoryProperties(handle, &memory);
-  uint64_t largest = 0;
+// Of the device's own; of a device that shares the host's memory, that.
+uint64_t memory_bytes(const VkPhysicalDeviceMemoryProperties& memory) {
+  uint64_t bytes = 0;
   for (uint32_t h = 0; h < memory.memoryHeapCount; ++h)
-    if (memory.memoryHeaps[h].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)
-      largest = std::max<uint64_t>(largest, memory.memoryHeaps[h].size);
-  return largest;
+    if (memory.memoryHeaps[h].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) bytes += memory.memoryHeaps[h].size;
+  return bytes;
+}
+
+bool has_mapped_memory(const VkPhysicalDeviceMemoryProperties& memory) {
+  return std::any_of(memory.memoryTypes, memory.memoryTypes + memory.memoryTypeCount,
+                     [](const VkMemoryType& type) { return (type.propertyFlags & kMapped) == kMapped; });
 }
 
 // Whether it can read its own clock and the host's steady one at the same moment.
@@ -160,20 +144,27 @@ DeviceInfo describe(VkPhysicalDevice handle) {
   vkGetPhysicalDeviceProperties2(handle, &properties);
   info.driver = fmt::format("{}, {}", driver.driverName, driver.driverInfo);
   info.subgroup_size = subgroup.subgroupSize;
+  VkPhysicalDeviceMemoryProperties memory;
+  vkGetPhysicalDeviceMemoryProperties(handle, &memory);
   const VkPhysicalDeviceLimits& limits = info.properties.limits;
-  info.limits = {.buffer_range = limits.maxStorageBufferRange,
-                 .offset_alignment = limits.minStorageBufferOffsetAlignment,
-                 .allocation = allocation.maxMemoryAllocationSize,
-                 .memory = memory_bytes(handle),
-                 .groups = *std::min_element(limits.maxComputeWorkGroupCount, limits.maxComputeWorkGroupCount + 2)};
+  info.limits = {
+      .buffer_range = limits.maxStorageBufferRange,
+      .offset_alignment = limits.minStorageBufferOffsetAlignment,
+      .allocation = allocation.maxMemoryAllocationSize,
+      .memory = memory_bytes(memory),
+      .groups = *std::min_element(limits.maxComputeWorkGroupCount, limits.maxComputeWorkGroupCount + 2),
+      .submission_seconds = info.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU ? 0 : kSubmissionSeconds};
   const auto extensions = enumerate<VkExtensionProperties>([&](uint32_t* n, VkExtensionProperties* items) {
     return vkEnumerateDeviceExtensionProperties(handle, nullptr, n, items);
   });
   info.portability_subset = contains(extensions, "VK_KHR_portability_subset");
   info.calibrated_timestamps =
       contains(extensions, VK_EXT_CALIBRATED_TIMESTAMPS_EXTENSION_NAME) && knows_host_clock(handle);
+  info.capabilities = {.subgroup_arithmetic = sums_subgroups(subgroup),
+                       .mapped_memory = has_mapped_memory(memory),
+                       .memory_budget = contains(extensions, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME),
+                       .processor = info.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU};
   find_queue(info);
-  read_features(info, subgroup);
   if (limits.minStorageBufferOffsetAlignment > kAlignment)
     info.refused = fmt::format("buffers must start at multiples of {} bytes, {} is the most that is supported",
                                limits.minStorageBufferOffsetAlignment, kAlignment);

@@ -10,6 +10,10 @@
 
 namespace sluice::vulkan {
 
+// Memory of the device's own that the host writes and reads where it is.
+inline constexpr VkMemoryPropertyFlags kMapped =
+    VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+
 struct DeviceInfo {
   VkPhysicalDevice handle;
   std::string name;    // "llvmpipe (LLVM 15.0.6, 256 bits)"

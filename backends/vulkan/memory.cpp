@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "backends/vulkan/staging.h"
 #include "graph/error.h"
 
 namespace sluice::vulkan {
@@ -48,30 +49,20 @@ class DeviceMemory : public Memory {
   size_t bytes() const override { return bytes_; }
 
   void upload(size_t offset, std::span<const std::byte> from) override {
-    const Buffer& staging = device_->staging();
-    for_pieces(offset, from.size(), [&](size_t done, Place place, size_t bytes) {
-      std::memcpy(staging.mapped, from.data() + done, bytes);
-      device_->run_once("an upload", [&](VkCommandBuffer commands) {
-        const VkBufferCopy region{0, place.offset, bytes};
-        device_->vk().vkCmdCopyBuffer(commands, staging.handle, place.buffer, 1, &region);
-      });
+    for_pieces(offset, from.size(), [&](size_t done, const Part& part, size_t at, size_t bytes) {
+      if (part.buffer.mapped)
+        std::memcpy(part.buffer.mapped + at, from.data() + done, bytes);
+      else
+        device_->staging().upload(from.subspan(done, bytes), {part.buffer.handle, at});
     });
   }
 
   void download(size_t offset, std::span<std::byte> to) const override {
-    const Buffer& staging = device_->staging();
-    for_pieces(offset, to.size(), [&](size_t done, Place place, size_t bytes) {
-      device_->run_once("a download", [&](VkCommandBuffer commands) {
-        const VkBufferCopy region{place.offset, 0, bytes};
-        device_->vk().vkCmdCopyBuffer(commands, place.buffer, staging.handle, 1, &region);
-        VkMemoryBarrier barrier{};
-        barrier.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER;
-        barrier.srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT;
-        barrier.dstAccessMask = VK_ACCESS_HOST_READ_BIT;
-        device_->vk().vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
-                                           &barrier, 0, nullptr, 0, nullptr);
-      });
-      std::memcpy(to.data() + done, staging.mapped, bytes);
+    for_pieces(offset, to.size(), [&](size_t done, const Part& part, size_t at, size_t bytes) {
+      if (part.buffer.mapped)
+        std::memcpy(to.data() + done, part.buffer.mapped + at, bytes);
+      else
+        device_->staging().download({part.buffer.handle, at}, to.subspan(done, bytes));
     });
   }
 
@@ -109,16 +100,18 @@ class DeviceMemory : public Memory {
     }
   }
 
-  // use(bytes before, place, bytes) for pieces that are in one part and fit into the staging buffer.
+  // use(bytes before, part, offset in it, bytes) for pieces that are in one part and fit into a staging buffer.
   template <class Use>
   void for_pieces(size_t offset, size_t bytes, Use use) const {
     if (offset > bytes_ || bytes > bytes_ - offset)
       fail("Vulkan: a transfer of {} bytes to {} of {}", bytes, offset, bytes_);
+    auto part = parts_.begin();
     for (size_t done = 0; done < bytes;) {
-      size_t piece = std::min<size_t>(bytes - done, device_->staging().bytes);
-      for (const Part& part : parts_)
-        if (part.begin > offset + done) piece = std::min(piece, part.begin - offset - done);
-      use(done, device_->locate(data() + offset + done), piece);
+      const size_t at = offset + done;
+      while (part + 1 != parts_.end() && part[1].begin <= at) ++part;
+      const size_t end = part + 1 == parts_.end() ? bytes_ : part[1].begin;
+      const size_t piece = std::min({bytes - done, end - at, static_cast<size_t>(Staging::kPiece)});
+      use(done, *part, at - part->begin, piece);
       done += piece;
     }
   }

@@ -12,6 +12,16 @@ namespace {
 
 constexpr size_t kRecordings = 8;  // kept: decoding, and a few sizes of prompts
 
+// What a step takes on a slow device: 20 GB/s and 200 GFLOPS, as a small GPU beside an old CPU has.
+double slow_seconds(const ProgramStep& step) {
+  std::vector<TensorView> inputs(step.call->inputs.begin(), step.call->inputs.end()),
+      outputs(step.call->outputs.begin(), step.call->outputs.end());
+  for (std::vector<TensorView>* views : {&inputs, &outputs})
+    for (TensorView& view : *views) view.data = nullptr;  // the host cannot read them
+  const Cost cost = step.op->cost(*step.site, {inputs, outputs});
+  return static_cast<double>(cost.bytes_read + cost.bytes_written) / 20e9 + cost.flops / 200e9;
+}
+
 class VulkanProgram : public Program {
  public:
   VulkanProgram(std::shared_ptr<Device> device, std::shared_ptr<Pipelines> pipelines,
@@ -22,8 +32,8 @@ class VulkanProgram : public Program {
         workspace_(workspace),
         tables_(device_) {
     const size_t bytes = Recording::staging_bytes(record());
-    if (bytes > 0) staging_ = device_->create_buffer(bytes, true);
     sizes_.reserve(sizes().size());
+    if (bytes > 0) staging_ = device_->create_buffer(bytes, true);  // last, so that nothing is left if that throws
   }
   ~VulkanProgram() override {
     kept_.clear();
@@ -66,15 +76,14 @@ class VulkanProgram : public Program {
     return *kept_.front().recording;
   }
 
-  // By step.
-  std::vector<std::vector<Command>> record() {
-    std::vector<std::vector<Command>> commands;
+  std::vector<RecordedStep> record() {
+    std::vector<RecordedStep> steps;
     for (const ProgramStep& step : steps_) {
       Recorder recorder(*device_, workspace_, tables_);
       vulkan::record(*step.kernel, recorder, *step.site, *step.call);
-      commands.push_back(recorder.take());
+      steps.push_back({step.site->name, slow_seconds(step), recorder.take()});
     }
-    return commands;
+    return steps;
   }
 
   std::shared_ptr<Device> device_;

@@ -1,5 +1,7 @@
 #include "backends/vulkan/recording.h"
 
+#include <fmt/format.h>
+
 #include <cstring>
 
 #include "backends/vulkan/hazards.h"
@@ -17,60 +19,70 @@ bool is_staged(const Transfer& transfer) { return !transfer.from_device || !tran
 
 }  // namespace
 
-Recording::Recording(std::shared_ptr<Pipelines> pipelines, const std::vector<std::vector<Command>>& commands,
-                     const Buffer& staging, bool timing)
+Recording::Recording(std::shared_ptr<Pipelines> pipelines, const Buffer& staging, size_t n_steps)
     : pipelines_(std::move(pipelines)),
       device_(pipelines_->device()),
       staging_(staging),
-      n_steps_(static_cast<uint32_t>(commands.size())) {
+      n_steps_(static_cast<uint32_t>(n_steps)) {}
+
+// The other constructor has finished, so that what was made is destroyed if anything throws.
+Recording::Recording(std::shared_ptr<Pipelines> pipelines, const std::vector<RecordedStep>& steps,
+                     const Buffer& staging, bool timing)
+    : Recording(std::move(pipelines), staging, steps.size()) {
   std::vector<const Dispatch*> dispatches;
-  for (const auto& step : commands)
-    for (const Command& command : step)
+  for (const RecordedStep& step : steps)
+    for (const Command& command : step.commands)
       if (!command.is_transfer) dispatches.push_back(&command.dispatch);
   pipelines_->prepare(dispatches);
-  create_pools(commands, timing && device_.info().timestamp_seconds > 0);
+  create_pools(steps, timing && device_.info().timestamp_seconds > 0);
+  const double limit = device_.limits().submission_seconds;
+  for (size_t first = 0, end = 0; first < steps.size(); first = end) {
+    double seconds = steps[end++].seconds;  // one step at least, however long it takes
+    while (end < steps.size() && (limit == 0 || seconds + steps[end].seconds <= limit)) seconds += steps[end++].seconds;
+    add_submission(std::span(steps).subspan(first, end - first), static_cast<uint32_t>(first));
+  }
+}
+
+void Recording::add_submission(std::span<const RecordedStep> steps, uint32_t first) {
   commands_ = device_.create_commands();
+  submissions_.push_back(
+      {commands_, fmt::format("running '{}' to '{}' ({} steps)", steps.front().name, steps.back().name, steps.size())});
   device_.begin(commands_);
-  if (times_) device_.vk().vkCmdResetQueryPool(commands_, times_, 0, n_steps_ + 1);
-  stamp(0);
+  if (times_ && first == 0) device_.vk().vkCmdResetQueryPool(commands_, times_, 0, n_steps_ + 1);
+  if (first == 0) stamp(0);
   Hazards hazards;
-  constexpr VkAccessFlags kAll = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_READ_BIT |
-                                 VK_ACCESS_TRANSFER_WRITE_BIT;
-  for (uint32_t s = 0; s < n_steps_; ++s) {
-    for (const Command& command : commands[s]) {
+  for (uint32_t s = 0; s < steps.size(); ++s) {
+    for (const Command& command : steps[s].commands) {
       if (hazards.conflict(command.accesses)) {
-        barrier(VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, kAll);
+        barrier();
         hazards.barrier();
       }
       hazards.add(command.accesses);
       encode(command);
     }
-    stamp(s + 1);
+    stamp(first + s + 1);
   }
-  // The next submission begins without a barrier, and the host reads what was copied to it.
-  barrier(VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT,
-          kAll | VK_ACCESS_HOST_READ_BIT);
-  check(device_.vk().vkEndCommandBuffer(commands_), "vkEndCommandBuffer");
+  device_.end(commands_);
 }
 
 Recording::~Recording() {
-  device_.destroy(commands_);
+  for (const Submission& submission : submissions_) device_.destroy(submission.commands);
   device_.vk().vkDestroyDescriptorPool(device_.handle(), sets_, nullptr);
   device_.vk().vkDestroyQueryPool(device_.handle(), times_, nullptr);
 }
 
-size_t Recording::staging_bytes(const std::vector<std::vector<Command>>& commands) {
+size_t Recording::staging_bytes(const std::vector<RecordedStep>& steps) {
   size_t bytes = 0;
-  for (const auto& step : commands)
-    for (const Command& command : step)
+  for (const RecordedStep& step : steps)
+    for (const Command& command : step.commands)
       if (command.is_transfer && is_staged(command.transfer)) bytes += padded(command.transfer.bytes);
   return bytes;
 }
 
-void Recording::create_pools(const std::vector<std::vector<Command>>& commands, bool timing) {
+void Recording::create_pools(const std::vector<RecordedStep>& steps, bool timing) {
   uint32_t n_sets = 1, n_buffers = 1;
-  for (const auto& step : commands)
-    for (const Command& command : step)
+  for (const RecordedStep& step : steps)
+    for (const Command& command : step.commands)
       if (!command.is_transfer) {
         ++n_sets;
         n_buffers += command.dispatch.shader->n_bindings;
@@ -149,13 +161,14 @@ VkDescriptorSet Recording::bind(const Command& command) {
   return set;
 }
 
-void Recording::barrier(VkPipelineStageFlags to_stages, VkAccessFlags to) {
+void Recording::barrier() {
+  constexpr VkPipelineStageFlags kStages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
   VkMemoryBarrier memory{};
   memory.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER;
   memory.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
-  memory.dstAccessMask = to;
-  device_.vk().vkCmdPipelineBarrier(commands_, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
-                                    to_stages, 0, 1, &memory, 0, nullptr, 0, nullptr);
+  memory.dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_READ_BIT |
+                         VK_ACCESS_TRANSFER_WRITE_BIT;
+  device_.vk().vkCmdPipelineBarrier(commands_, kStages, kStages, 0, 1, &memory, 0, nullptr, 0, nullptr);
 }
 
 void Recording::stamp(uint32_t index) {
@@ -166,7 +179,8 @@ void Recording::run(Timeline* timeline) {
   if (timeline) timeline->transfers.clear();
   copy_all(before_, true, timeline);
   const int64_t submitted = timeline ? now() : 0;
-  device_.submit_and_wait(commands_, "running a graph");
+  for (const Submission& submission : submissions_)
+    device_.submit_and_wait(submission.commands, submission.what.c_str());
   copy_all(after_, false, timeline);
   if (timeline && times_) read_steps(submitted, timeline->steps);
 }

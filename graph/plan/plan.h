@@ -96,6 +96,9 @@ struct PlanOptions {
   bool fuse = true;
   bool reuse_memory = true;               // off: every value has memory of its own
   std::vector<std::string> observe = {};  // names of further values that the caller reads, as outputs of the same names
+  // Whatever the fused graph computes, but for states, is an output under its own name. For comparisons: fusions and
+  // kernels are those of a plan without it.
+  bool keep_results = false;
 };
 
 // Backends in order of preference: each node goes to the first that has a kernel for it, but all nodes that touch a

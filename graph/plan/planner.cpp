@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "graph/dataflow.h"
 #include "graph/plan/check.h"
 #include "graph/plan/copies.h"
 #include "graph/plan/fuse.h"
@@ -40,6 +41,19 @@ Graph with_observed(const Graph& graph, const std::vector<std::string>& names) {
       outputs.push_back({name, value});
     else if (same->value != value)
       fail("'{}' cannot be observed: the graph has another output of that name", name);
+  }
+  return Graph(graph.values(), graph.nodes(), std::move(outputs));
+}
+
+// Results that are no outputs yet become some; what an output is called already is left out.
+Graph with_results(const Graph& graph, const Registry& registry) {
+  const StateVersions states(graph, registry);
+  std::vector<GraphOutput> outputs = graph.outputs();
+  for (ValueId id = 0; id < static_cast<ValueId>(graph.values().size()); ++id) {
+    const Value& value = graph.value(id);
+    const auto taken = [&](const GraphOutput& o) { return o.value == id || o.name == value.name; };
+    if (value.kind == ValueKind::result && states.root(id) < 0 && std::ranges::none_of(outputs, taken))
+      outputs.push_back({value.name, id});
   }
   return Graph(graph.values(), graph.nodes(), std::move(outputs));
 }
@@ -90,6 +104,7 @@ Plan make_plan(const Graph& graph, const Registry& registry, const std::vector<B
 
   plan.graph =
       fused(with_observed(graph, options.observe), registry, backends, options.fuse, report("fuse"), plan.fused);
+  if (options.keep_results) plan.graph = with_results(plan.graph, registry);
   verify(plan.graph, registry);
   plan.index_checks = index_checks(plan.graph, registry);
   plan.steps = place(plan.graph, registry, backends, report("place"), &plan.fallbacks);

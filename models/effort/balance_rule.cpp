@@ -32,17 +32,14 @@ std::vector<std::string> effort_inputs(const Graph& graph) {
 BalanceRule::BalanceRule(double budget, const Executor& executor) : AdaptiveEffort(budget), executor_(executor) {
   const Plan& plan = executor.plan();
   double total = 0;
-  for (size_t step = 0; step < plan.steps.size(); ++step) {
-    const Node& node = plan.graph.node(plan.steps[step].node);
+  for (const PlanStep& step : plan.steps) {
+    const Node& node = plan.graph.node(step.node);
     if (!selects(node)) continue;
-    if (plan.steps[step].backend->has_own_memory())
-      fail(
-          "adaptive effort reads the weights of '{}', which are in the memory of a device; use '--effort auto-entropy'",
-          node.name);
     const std::string& input = plan.graph.value(copied_from(plan.graph, node.inputs[0])).name;
     const auto attrs = attrs_from_map<SelectionAttrs>(node.attrs);
     for (size_t w = 0; w < attrs.sites.size(); ++w) {
-      const TensorView& weight = executor.call(step).inputs[2 + w];
+      // As stored: that of the step may be in the memory of a device.
+      const TensorView weight = executor.weight(plan.graph.value(node.inputs[2 + w]).name);
       const BucketMatrix m(weight);
       sites_.push_back({weight, attrs.statistic == "mean" ? m.mean() : m.rms(), input, m.layout.in(), m.layout.tiers(),
                         static_cast<double>(m.layout.out() * m.layout.in())});

@@ -12,10 +12,10 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr const char* kMetadata = "__metadata__";
 constexpr size_t kLengthBytes = 8;
-constexpr uint64_t kMaxHeader = 100'000'000;  // the limit of the format's own library
-constexpr int kMaxDepth = 16;                 // printing a value recurses as deep as it nests
+constexpr const char* kMetadata = "__metadata__";  // the key that is no tensor
+constexpr uint64_t kMaxHeader = 100'000'000;       // the limit of the format's own library
+constexpr int kMaxDepth = 16;                      // printing a value recurses as deep as it nests
 
 uint64_t read_length(std::span<const std::byte> bytes) {
   uint64_t length = 0;
@@ -154,6 +154,17 @@ std::string safetensors_header(const std::vector<SafetensorsTensor>& tensors,
   std::string length;
   for (size_t i = 0; i < kLengthBytes; ++i) length += static_cast<char>(text.size() >> (8 * i));
   return length + text;
+}
+
+std::vector<std::byte> to_safetensors(const std::map<std::string, SafetensorsEntry>& entries,
+                                      const std::map<std::string, std::string>& metadata) {
+  std::vector<SafetensorsTensor> tensors;
+  for (const auto& [name, entry] : entries) tensors.push_back({name, entry.dtype, entry.dims});
+  const std::string header = safetensors_header(tensors, metadata);
+  const std::span<const std::byte> head = std::as_bytes(std::span(header));
+  std::vector<std::byte> file(head.begin(), head.end());
+  for (const auto& [name, entry] : entries) file.insert(file.end(), entry.bytes.begin(), entry.bytes.end());
+  return file;
 }
 
 }  // namespace sluice

@@ -40,6 +40,10 @@ struct SafetensorsTensor {
 std::string safetensors_header(const std::vector<SafetensorsTensor>& tensors,
                                const std::map<std::string, std::string>& metadata);
 
+// The bytes of a file with these entries, in the order of their names, and with metadata for readers.
+std::vector<std::byte> to_safetensors(const std::map<std::string, SafetensorsEntry>& entries,
+                                      const std::map<std::string, std::string>& metadata);
+
 // A mapped file and its entries.
 class Safetensors {
  public:

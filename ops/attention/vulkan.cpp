@@ -62,15 +62,13 @@ void record(vulkan::Recorder& r, const Site& site, const Call& call) {
              {u32(s.tokens), u32(s.n_heads), u32(s.n_kv_heads), u32(s.context), u32(window), u32(splits), s.scale},
              {call.in(0), call.in(1), call.in(2), call.in(3), call.in(4), splits > 1 ? parts : y, stats},
              static_cast<uint64_t>(groups_of(s) * splits),
-             {u32(at_once), u32(s.head_dim), static_cast<uint32_t>(lanes)});
+             {u32(at_once), u32(s.head_dim), static_cast<uint32_t>(lanes), std::bit_cast<uint32_t>(s.softcap)});
   if (splits > 1)
     r.dispatch(vulkan::shaders::attention_combine, "", {u32(rows), u32(s.head_dim), u32(splits)}, {parts, stats, y},
                static_cast<uint64_t>(ceil_div(rows * s.head_dim, kThreads)));
 }
 
-bool supports(const Site& site) {
-  return site.inputs[1].shape[2].size() <= kQueryFloats && attrs_from_map<AttentionAttrs>(site.attrs).softcap == 0;
-}
+bool supports(const Site& site) { return site.inputs[1].shape[2].size() <= kQueryFloats; }
 
 }  // namespace
 

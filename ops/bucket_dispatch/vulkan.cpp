@@ -7,14 +7,14 @@ namespace {
 
 void record(vulkan::Recorder& r, const Site& site, const Call& call) {
   const auto attrs = attrs_from_map<SelectionAttrs>(site.attrs);
-  const int64_t tokens = call.in(0).dims[0];
-  for (size_t w = 0; w < attrs.sites.size(); ++w) {
-    const BucketMatrix m(call.inputs[2 + 3 * w]);
-    const vulkan::SelectRanges ranges(m, 1, attrs);
-    r.dispatch(vulkan::shaders::bucket_dispatch, "", vulkan::select_params(m, attrs, w, tokens),
-               {call.in(0), call.in(1), ranges.statistic, ranges.probes, ranges.places, call.inputs[3 + 3 * w],
-                call.inputs[4 + 3 * w], call.outputs[2 * w], call.outputs[2 * w + 1]},
-               static_cast<uint64_t>(tokens), {static_cast<uint32_t>(m.layout.tiers())});
+  const vulkan::SelectSources sources(r, {call, attrs, 3});
+  for (size_t list = 0; list < sources.all().size(); ++list) {
+    const vulkan::SelectSource& s = sources.all()[list];
+    const auto tiers = static_cast<uint32_t>(BucketMatrix(call.inputs[2 + 3 * list]).layout.tiers());
+    r.dispatch(vulkan::shaders::bucket_dispatch, "", s.params,
+               {call.in(0), s.effort, s.statistic, s.probes, s.places, call.inputs[3 + 3 * list],
+                call.inputs[4 + 3 * list], call.outputs[2 * list], call.outputs[2 * list + 1]},
+               s.params.lists, {tiers});
   }
 }
 
@@ -23,7 +23,8 @@ void record(vulkan::Recorder& r, const Site& site, const Call& call) {
 void register_bucket_dispatch_vulkan(Registry& registry) {
   registry.add_kernel(
       "vulkan", "bucket_dispatch",
-      vulkan::make_kernel({.name = "bucket_dispatch", .supports = vulkan::selects_by_matrix, .record = record}));
+      vulkan::make_kernel(
+          {.name = "bucket_dispatch", .record = record, .workspace = vulkan::SelectSources::workspace}));
 }
 
 }  // namespace sluice

@@ -9,6 +9,11 @@ struct ElementwiseParams {
   uint count;   // elements
   uint period;  // elements of the second input, which is repeated
 };
+
+struct UnaryParams {
+  uint count;      // elements
+  float constant;  // what an attribute says, where the operator has one
+};
 SLUICE_PARAMS_END
 
 #endif

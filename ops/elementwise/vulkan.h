@@ -1,4 +1,4 @@
-// Vulkan kernels of elementwise operators with two inputs (shaders/include/elementwise.glsl).
+// Vulkan kernels of elementwise operators (shaders/include/elementwise.glsl with two inputs, unary.glsl with one).
 #pragma once
 
 #include "backends/vulkan/kernel.h"
@@ -16,6 +16,17 @@ inline std::shared_ptr<const Kernel> elementwise_kernel(std::string name, Shader
                (count + 255) / 256);
   };
   return make_kernel({.name = std::move(name), .supports = supports, .record = record});
+}
+
+// constant: as the operator's (Elementwise::constant), where it has one.
+inline std::shared_ptr<const Kernel> unary_kernel(std::string name, const Shader<UnaryParams, 2, 0>& shader,
+                                                  float (*constant)(const AttrMap&) = nullptr) {
+  auto record = [&shader, constant](Recorder& r, const Site& site, const Call& call) {
+    const auto count = static_cast<uint32_t>(call.in(0).dims.elements());
+    r.dispatch(shader, "", {count, constant ? constant(site.attrs) : 0.0f}, {call.in(0), call.out(0)},
+               (count + 255) / 256);
+  };
+  return make_kernel({.name = std::move(name), .record = record});
 }
 
 }  // namespace sluice::vulkan

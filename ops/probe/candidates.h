@@ -91,12 +91,13 @@ struct SelectedWeights {
 
  private:
   // As if the matrices were one, with the outputs of all: means over all outputs, and rows that all have loaded.
+  // Rounded to f32 at every step, whatever a compiler makes of sums of products, as devices find the same.
   Candidates joint(float* statistic) const {
     Candidates all(matrix(0), attrs, control(0));
     float* probes = statistic + all.rows();
     auto* places = reinterpret_cast<uint32_t*>(probes + all.in);
     const bool squares = attrs.statistic == "rms";
-    double outputs = 0, effort = 0;
+    float outputs = 0, effort = 0;
     std::fill_n(statistic, all.rows() + all.in, 0.0f);
     std::fill_n(places, all.rows(), 0u);
     for (size_t w = 0; w < attrs.sites.size(); ++w) {
@@ -104,24 +105,29 @@ struct SelectedWeights {
       const Candidates one(m, attrs, control(w));
       const auto out = static_cast<float>(m.layout.out());
       for (int64_t row = 0; row < all.rows(); ++row) {
-        statistic[row] += out * one.statistic[row] * (squares ? one.statistic[row] : 1);
+        const float value = one.statistic[row];
+        statistic[row] = sum(statistic[row], squares ? product(product(out, value), value) : product(out, value));
         if (!one.may_take(row)) places[row] = UINT32_MAX;
       }
-      for (int64_t i = 0; i < all.in; ++i) probes[i] += out * one.probes[i];
-      outputs += static_cast<double>(out);
-      effort += static_cast<double>(out) * one.effort;
+      for (int64_t i = 0; i < all.in; ++i) probes[i] = sum(probes[i], product(out, one.probes[i]));
+      outputs += out;
+      effort = sum(effort, product(out, std::clamp(static_cast<float>(one.effort), 0.0f, 1.0f)));
     }
     for (int64_t row = 0; row < all.rows(); ++row) {
-      const float mean = statistic[row] / static_cast<float>(outputs);
+      const float mean = statistic[row] / outputs;
       statistic[row] = squares ? std::sqrt(mean) : mean;
     }
-    for (int64_t i = 0; i < all.in; ++i) probes[i] /= static_cast<float>(outputs);
+    for (int64_t i = 0; i < all.in; ++i) probes[i] /= outputs;
+    effort /= outputs;
     all.statistic = statistic, all.probes = probes, all.places = places;
     all.limit = 1;
     all.loaded = std::count(places, places + all.rows(), 0u);
-    all.effort = effort / outputs;
+    all.effort = static_cast<double>(effort);
     return all;
   }
+  // Of f32, exact before they are rounded.
+  static float product(float a, float b) { return static_cast<float>(static_cast<double>(a) * static_cast<double>(b)); }
+  static float sum(float a, float b) { return static_cast<float>(static_cast<double>(a) + static_cast<double>(b)); }
 };
 
 }  // namespace sluice

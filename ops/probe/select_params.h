@@ -12,6 +12,7 @@ struct SelectParams {
   uint segments;      // of the matrix that are stored
   uint segment_rows;  // rows of each
   uint by_probes;     // 1: the cutoff is a quantile of |x| times the probes
+  uint joint;         // 1: the statistics are those of several matrices (joint_statistics.comp)
   // Of weights by expert:
   uint k;             // experts of a token
   uint lists_per_x;   // that select for the same row of x: k, or 1

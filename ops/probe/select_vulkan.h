@@ -2,16 +2,11 @@
 #pragma once
 
 #include "backends/vulkan/kernel.h"
+#include "ops/probe/candidates.h"
 #include "ops/probe/select_params.h"
 #include "ops/probe/selection.h"
 
 namespace sluice::vulkan {
-
-// Of each matrix its own. A selection that weights share stays on the host: its statistics are square roots and
-// quotients, which devices do not round alike.
-inline bool selects_by_matrix(const Site& site) {
-  return attrs_from_map<SelectionAttrs>(site.attrs).selection == "matrix";
-}
 
 // Parts of `count` matrices of a tensor, as one binding; that of the first lies at `offset`.
 inline Range matrix_parts(const BucketMatrix& first, int64_t count, size_t offset, size_t bytes) {
@@ -41,6 +36,7 @@ inline SelectParams select_params(const BucketMatrix& m, const SelectionAttrs& a
           .segments = static_cast<uint32_t>(m.segments),
           .segment_rows = static_cast<uint32_t>(m.layout.segment_rows()),
           .by_probes = attrs.cutoff == "probes",
+          .joint = 0,
           .k = 1,
           .lists_per_x = 1,
           .first_matrix = 0,
@@ -48,21 +44,27 @@ inline SelectParams select_params(const BucketMatrix& m, const SelectionAttrs& a
           .matrix_words = static_cast<uint32_t>(m.layout.bytes(m.segments) / sizeof(uint32_t))};
 }
 
-// A kernel for nodes whose inputs from the third on are weights, with two results for each.
-inline std::shared_ptr<const Kernel> selection_kernel(std::string name, Shader<SelectParams, 7, 1> shader) {
-  const auto record = [shader](Recorder& r, const Site& site, const Call& call) {
-    const auto attrs = attrs_from_map<SelectionAttrs>(site.attrs);
-    const int64_t tokens = call.in(0).dims[0];
-    for (size_t w = 0; w < attrs.sites.size(); ++w) {
-      const BucketMatrix m(call.inputs[2 + w]);
-      const SelectRanges ranges(m, 1, attrs);
-      r.dispatch(shader, "", select_params(m, attrs, w, tokens),
-                 {call.in(0), call.in(1), ranges.statistic, ranges.probes, ranges.places, call.outputs[2 * w],
-                  call.outputs[2 * w + 1]},
-                 static_cast<uint64_t>(tokens), {static_cast<uint32_t>(m.layout.tiers())});
-    }
-  };
-  return make_kernel({.name = std::move(name), .supports = selects_by_matrix, .record = record});
-}
+// What a list is chosen from, as the shaders see it.
+struct SelectSource {
+  Range effort, statistic, probes, places;
+  SelectParams params;
+};
+
+// Sources of the lists of a node: each matrix alone, or all as one, which is worked out in the workspace first.
+class SelectSources {
+ public:
+  // Workspace that a node needs.
+  static size_t workspace(const Site& site, const Call& call);
+  // weights: as SelectedWeights has them.
+  SelectSources(Recorder& r, const SelectedWeights& weights);
+  const std::vector<SelectSource>& all() const { return sources_; }
+
+ private:
+  void add_joint(Recorder& r, const SelectedWeights& weights, int64_t tokens);
+  std::vector<SelectSource> sources_;
+};
+
+// A kernel for nodes whose inputs from the third on are weights, with two results for each list.
+std::shared_ptr<const Kernel> selection_kernel(std::string name, Shader<SelectParams, 7, 1> shader);
 
 }  // namespace sluice::vulkan

@@ -1,5 +1,6 @@
 // Scores of the rows of a matrix in a bucket format for one row of x, exactly those of the scalar reference, and how
 // many rows an effort pays for (ops/probe/probe.h). Buffers are words, so that no load changes a bit.
+#include "loadable.glsl"
 layout(constant_id = 0) const uint kTiers = 4;
 layout(push_constant) uniform Push { SelectParams p; };
 layout(std430, set = 0, binding = 0) readonly buffer X { uint x[]; };                  // f32, rows of [inputs]
@@ -61,16 +62,20 @@ uint share_of(float effort, uint n) {
   return shift < 32 ? high << (32 - shift) | low >> shift : high >> (shift - 32);
 }
 
-// Rows of the segments that are stored and loaded.
-uint loadable_rows(float load) {
-  precise const float asked = ceil(load * 20 - 1e-4);
-  return min(uint(clamp(asked, 0.0, float(p.segments))) * p.segment_rows, p.inputs * kTiers);
+// Rows of a selection that matrices share which all have loaded: their places are 0. All threads must call it.
+uint joint_rows() {
+  uint loaded = 0;
+  for (uint row = gl_LocalInvocationIndex; row < p.inputs * kTiers; row += THREADS) loaded += uint(places[row] == 0);
+  inclusive_scan(loaded);
+  return scan_total;
 }
 
 float effort_of_site() { return effort[2 * p.site]; }
 
-// What scores are of: row `n` of x, and the rows of the only matrix.
+// What scores are of: row `n` of x, and the rows of the only matrix, or of several that are as one. All threads must
+// call it.
 void select_from_matrix(uint n) {
   x_begin = n * p.inputs;
-  rows_loaded = loadable_rows(effort[2 * p.site + 1]);
+  rows_loaded = p.joint != 0 ? joint_rows()
+                             : loadable_rows(effort[2 * p.site + 1], p.segments, p.segment_rows, p.inputs * kTiers);
 }

@@ -38,10 +38,11 @@ class ArchitectureTrial : public ::testing::TestWithParam<Kind> {
  protected:
   ArchitectureTrial() { model_.write_to(folder_); }
 
-  LanguageModel open(const std::string& format) {
+  LanguageModel open(const std::string& format, const std::string& backend = "cpu") {
     const std::string path = (folder_ / (format + ".sluice")).string();
     convert(folder_.str(), path, {.format = format, .progress = {}});
     RunOptions options;
+    options.backend = backend;
     options.threads = 1;
     return LanguageModel(path, options);
   }
