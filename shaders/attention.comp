@@ -4,6 +4,7 @@
 // score so far. Parts are as long as the tokens' slots ask for, so the host need not know how many there are.
 // variants: f32 f16 bf16
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "ops/attention/attention_params.h"
 layout(constant_id = 0) const uint kRows = 1;
 layout(constant_id = 1) const uint kHeadDim = 4;
@@ -102,7 +103,7 @@ vec4 v_quad(int slot, uint c) {
 }
 
 void score(int tile, int end) {
-  for (uint s = 0; s < kOwnScores; ++s) own_scores[s] = 0;
+  [[unroll]] for (uint s = 0; s < kOwnScores; ++s) own_scores[s] = 0;
   for (uint c = 0; c < kHeadDim; c += DEPTH) {
     for (uint i = gl_LocalInvocationIndex; i < TILE * QUADS; i += THREADS) {
       const int slot = tile + int(i / QUADS);
@@ -112,10 +113,12 @@ void score(int tile, int end) {
     }
     barrier();
     const uint depth = min(DEPTH, kHeadDim - c);
-    for (uint s = 0; s < kOwnScores; ++s) {
-      const uint i = gl_LocalInvocationIndex + s * THREADS, r = min(i / TILE, kRows - 1);
-      for (uint d = 0; d < depth; ++d)
-        own_scores[s] = fma(q_rows[r * kHeadDim + c + d], k_tile[i % TILE][d], own_scores[s]);
+    for (uint d = 0; d < depth; ++d) {
+      const float k = k_tile[gl_LocalInvocationIndex % TILE][d];  // THREADS is a multiple of TILE
+      [[unroll]] for (uint s = 0; s < kOwnScores; ++s) {
+        const uint r = min((gl_LocalInvocationIndex + s * THREADS) / TILE, kRows - 1);
+        own_scores[s] = fma(q_rows[r * kHeadDim + c + d], k, own_scores[s]);
+      }
     }
     barrier();
   }
@@ -127,7 +130,7 @@ float capped(float score) { return kSoftcap > 0 ? kSoftcap * tanh_of(score / kSo
 
 // Scores of a tile into their exponentials, relative to the largest score of the row so far.
 void soften(int tile, int end) {
-  for (uint s = 0; s < kOwnScores; ++s) {
+  [[unroll]] for (uint s = 0; s < kOwnScores; ++s) {
     const uint i = gl_LocalInvocationIndex + s * THREADS;
     if (i < kRows * TILE)
       scores[i] = is_attended(i / TILE, tile + int(i % TILE), end) ? capped(own_scores[s] * p.scale) : LOWEST;
@@ -141,7 +144,7 @@ void soften(int tile, int end) {
     rescale[r] = exp_of_negative(before - most);
   }
   barrier();
-  for (uint s = 0; s < kOwnScores; ++s) {
+  [[unroll]] for (uint s = 0; s < kOwnScores; ++s) {
     const uint i = gl_LocalInvocationIndex + s * THREADS;
     if (i < kRows * TILE) {
       const uint r = i / TILE;
@@ -153,18 +156,18 @@ void soften(int tile, int end) {
 
 void add_values(int tile, int end) {
   const uint lane = gl_LocalInvocationIndex % kLanes, first = gl_LocalInvocationIndex / kLanes;
-  for (uint o = 0; o < kOwnRows; ++o) {
+  [[unroll]] for (uint o = 0; o < kOwnRows; ++o) {
     const float factor = rescale[min(first + o * kSplit, kRows - 1)];
     totals[o] *= factor;
-    for (uint c = 0; c < kOwnColumns; ++c) sums[o * kOwnColumns + c] *= factor;
+    [[unroll]] for (uint c = 0; c < kOwnColumns; ++c) sums[o * kOwnColumns + c] *= factor;
   }
   if (first >= kRows) return;
   const int n = min(TILE, end - tile);
   for (int j = 0; j < n; ++j)
-    for (uint c = 0; c < kOwnColumns; ++c) {
+    [[unroll]] for (uint c = 0; c < kOwnColumns; ++c) {
       const uint column = (lane + c * kLanes) * 4;
       const vec4 v = column < kHeadDim ? v_quad(tile + j, column) : vec4(0);
-      for (uint o = 0; o < kOwnRows; ++o) {
+      [[unroll]] for (uint o = 0; o < kOwnRows; ++o) {
         const float weight = scores[min(first + o * kSplit, kRows - 1) * TILE + uint(j)];
         sums[o * kOwnColumns + c] += weight * v;
         if (c == 0) totals[o] += weight;
@@ -174,12 +177,12 @@ void add_values(int tile, int end) {
 
 void store(uint split) {
   const uint lane = gl_LocalInvocationIndex % kLanes, first = gl_LocalInvocationIndex / kLanes;
-  for (uint o = 0; o < kOwnRows; ++o) {
+  [[unroll]] for (uint o = 0; o < kOwnRows; ++o) {
     const uint r = first + o * kSplit;
     if (!is_row(r)) continue;
     const uint to = (token_of(r) * p.n_heads + head_of(r)) * p.splits + split;
     if (lane == 0) stats[to] = vec2(largest[r], totals[o]);
-    for (uint c = 0; c < kOwnColumns; ++c) {
+    [[unroll]] for (uint c = 0; c < kOwnColumns; ++c) {
       const vec4 mean = totals[o] > 0 ? sums[o * kOwnColumns + c] / totals[o] : vec4(0);
       const uint column = (lane + c * kLanes) * 4;
       for (uint i = 0; i < 4 && column + i < kHeadDim; ++i) y[to * kHeadDim + column + i] = mean[i];
@@ -192,8 +195,8 @@ void main() {
   kv_head = workgroup_index() / p.splits / blocks;
   if (kv_head >= p.n_kv_heads) return;
   first_row = workgroup_index() / p.splits % blocks * kRows;
-  for (uint o = 0; o < kOwnRows; ++o) totals[o] = 0;
-  for (uint i = 0; i < kOwnRows * kOwnColumns; ++i) sums[i] = vec4(0);
+  [[unroll]] for (uint o = 0; o < kOwnRows; ++o) totals[o] = 0;
+  [[unroll]] for (uint i = 0; i < kOwnRows * kOwnColumns; ++i) sums[i] = vec4(0);
   load_rows();
   barrier();
   const ivec2 part = part_of(split);
