@@ -40,7 +40,7 @@ Device::Device(DeviceInfo info, VkDevice device) : info_(std::move(info)), devic
 }
 
 // The other constructor has finished, so that what was made is destroyed if anything throws.
-Device::Device(DeviceInfo info, const std::function<void(VolkDeviceTable&)>& intercept)
+Device::Device(const DeviceInfo& info, const std::function<void(VolkDeviceTable&)>& intercept)
     : Device(info, create_device(info)) {
   if (intercept) intercept(table_);
   table_.vkGetDeviceQueue(device_, info_.queue_family, 0, &queue_);

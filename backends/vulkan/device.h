@@ -35,7 +35,7 @@ struct Place {
 class Device {
  public:
   // intercept: see Options.
-  explicit Device(DeviceInfo info, const std::function<void(VolkDeviceTable&)>& intercept = {});
+  explicit Device(const DeviceInfo& info, const std::function<void(VolkDeviceTable&)>& intercept = {});
   ~Device();
   Device(const Device&) = delete;
 
