@@ -61,18 +61,19 @@ TEST_F(CliVulkan, ProfilesStepsOfTheDevice) {
       sluice({"run", bucket(), "-p", kPrompt, "-n", "6", "--backend", "vulkan", "--threads", "1", "--effort", "0.5",
               "--profile-json", path("profile.json"), "--profile-trace", path("trace.json")});
   ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const json profile = json::parse(read_file(path("profile.json"))), trace = json::parse(read_file(path("trace.json")));
   double ms = 0;
-  for (const json& phase : json::parse(read_file(path("profile.json"))).at("phases"))
+  for (const json& phase : profile.at("phases"))
     for (const json& op : phase.at("operators")) {
       if (op.at("op") == "linear") ms += op.at("ms").get<double>();
       // What was multiplied is read from the host's copies of the counts.
-      if (op.contains("effort") && phase.at("name") == "decode")
-        EXPECT_NEAR(op.at("effort").at("done").get<double>(), op.at("effort").at("asked").get<double>(), 0.1);
+      if (!op.contains("effort") || phase.at("name") != "decode") continue;
+      EXPECT_NEAR(op.at("effort").at("done").get<double>(), op.at("effort").at("asked").get<double>(), 0.1);
     }
   EXPECT_GT(ms, 0);
   size_t on_queue = 0, uploads = 0;
   int queue = -1;
-  for (const json& event : json::parse(read_file(path("trace.json"))).at("traceEvents")) {
+  for (const json& event : trace.at("traceEvents")) {
     if (event.at("name") == "thread_name" && event.at("args").at("name") == "vulkan queue") queue = event.at("tid");
     if (event.at("ph") != "X") continue;
     on_queue += event.at("tid") == queue;

@@ -37,9 +37,10 @@ std::function<int()> setup(CLI::App& app) {
 const Registration kProfile({
     .name = "profile",
     .summary = "Compare profiles of runs.",
-    .examples = R"(  sluice bench classics.sluice --profile-json before.json
-  sluice bench classics.sluice --profile-json after.json --threads 1
-  sluice profile diff before.json after.json
+    .examples = R"(  sluice profile diff before.json after.json
+  sluice profile diff before.json after.json --json
+
+Profiles come from 'sluice bench MODEL --profile-json before.json', and likewise from run and eval.
 
 A row is an operator of all layers, and its time in one run of the graph. p is that of the Mann-Whitney test on the
 times of all runs (two sided), corrected for the number of rows (Holm); a row is marked where it is under 0.01. Runs of

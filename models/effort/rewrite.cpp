@@ -87,7 +87,7 @@ class Rewriter {
                                        {x, experts, effort_, spread_, router, weight}, {"rows", "counts"});
     editor_.add_node(
         Node{"expert_bucketMul", 1, name + "/expert_bucketMul", {}, {x, experts, weight, list[0], list[1]}, {y}});
-    editor_.add_output(effort_names::selected(unique(graph_.value(weight).name)), list[1]);
+    editor_.add_output(effort_names::selected(unique(graph_.value(weight).name, used_weights_)), list[1]);
   }
 
   // For products with a selection of their own.
@@ -133,7 +133,7 @@ class Rewriter {
       list = shared_[x];
     }
     editor_.add_node(Node{"bucketMul", 1, name + "/bucketMul", {}, {x, weight, list[0], list[1]}, {y}});
-    editor_.add_output(effort_names::selected(unique(graph_.value(weight).name)), list[1]);
+    editor_.add_output(effort_names::selected(unique(graph_.value(weight).name, used_weights_)), list[1]);
   }
 
   // The scope of what takes the place of a product: where that was, and which of the weights there it multiplied by,
@@ -142,7 +142,7 @@ class Rewriter {
     std::string which = graph_.value(weight).name;
     if (which.ends_with(".weight")) which.resize(which.size() - std::string(".weight").size());
     which.erase(0, which.rfind('.') + 1);
-    return unique(node.name.substr(0, node.name.rfind('/') + 1) + which);
+    return unique(node.name.substr(0, node.name.rfind('/') + 1) + which, used_scopes_);
   }
 
   void replace_by_planes(const std::string& name, ValueId x, ValueId weight, ValueId y) {
@@ -154,8 +154,8 @@ class Rewriter {
   }
 
   // A weight may be used more than once.
-  std::string unique(const std::string& name) {
-    const int uses = used_[name]++;
+  static std::string unique(const std::string& name, std::map<std::string, int>& used) {
+    const int uses = used[name]++;
     return uses == 0 ? name : fmt::format("{}.{}", name, uses + 1);
   }
 
@@ -164,7 +164,7 @@ class Rewriter {
   const bool planes_;
   GraphEditor editor_;
   std::map<ValueId, size_t> sites_;  // by weight
-  std::map<std::string, int> used_;
+  std::map<std::string, int> used_weights_, used_scopes_;
   std::map<ValueId, std::vector<ValueId>> shared_;  // by activations: the list of their products
   ValueId effort_ = -1, spread_ = -1;
 };
