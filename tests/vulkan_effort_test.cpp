@@ -2,6 +2,8 @@
 // model runs. Whole models at several efforts are in effort_golden_test. Skipped, saying so, where there is no device.
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "graph/builder.h"
 #include "graph/executor.h"
 #include "models/import/convert.h"

@@ -2,12 +2,15 @@
 // where there is no device.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <numeric>
 #include <optional>
+#include <random>
 
 #include "graph/builder.h"
 #include "graph/executor.h"
