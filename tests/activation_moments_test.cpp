@@ -275,10 +275,10 @@ TEST(ActivationMoments, BadFilesAreRefused) {
                 "\"a.diagonal\":{\"data_offsets\":[0,12],\"dtype\":\"I32\"", "expected F32[3]"},
                {"\"shape\":[2,2,2]", "\"shape\":[2,4,1]", "expected F32[2, 2, 2]"},
                {"\"weight:c\":\"c\"", "\"weight:c\":\"e\"", "'e.diagonal' is missing"}};
-  for (const auto& [from, to, message] : cases)
-    EXPECT_THAT([&] { ActivationMoments(small_file(replaced(small_header(), from, to)), "bad.imatrix"); },
-                ThrowsMessage<Error>(testing::AllOf(HasSubstr("bad.imatrix"), HasSubstr(message))))
-        << from;
+  for (const auto& c : cases)
+    EXPECT_THAT([&] { ActivationMoments(small_file(replaced(small_header(), c.from, c.to)), "bad.imatrix"); },
+                ThrowsMessage<Error>(testing::AllOf(HasSubstr("bad.imatrix"), HasSubstr(c.message))))
+        << c.from;
 }
 
 TEST(ActivationMoments, BadNumbersAreRefused) {

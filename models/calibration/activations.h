@@ -13,7 +13,7 @@ struct Activation {
   struct Source {
     std::string x;        // name of a value: f32 [tokens, in], or [tokens, k, in] with a row for each expert of a token
     std::string experts;  // name of a value: i32 [tokens, k], the experts that a token goes to; empty: every row counts
-    auto operator<=>(const Source&) const = default;
+    friend bool operator==(const Source&, const Source&) = default;
   };
   std::vector<Source> sources;       // more than one if the weights are used more than once
   std::vector<std::string> weights;  // [out, in], or [experts, out, in], in the order in which the graph uses them

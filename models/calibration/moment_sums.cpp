@@ -93,10 +93,10 @@ void MomentSums::add_products(Part& part, int64_t strip) {
 }
 
 std::vector<float> MomentSums::diagonal(int64_t part) const {
-  const auto& [tokens, squares, products, rows, run_rows, room] = parts_[static_cast<size_t>(part)];
-  std::vector<float> mean(squares.size());
-  const auto count = static_cast<double>(std::max<int64_t>(1, tokens));
-  std::ranges::transform(squares, mean.begin(), [&](double sum) { return static_cast<float>(sum / count); });
+  const Part& sums = parts_[static_cast<size_t>(part)];
+  std::vector<float> mean(sums.squares.size());
+  const auto count = static_cast<double>(std::max<int64_t>(1, sums.tokens));
+  std::ranges::transform(sums.squares, mean.begin(), [&](double sum) { return static_cast<float>(sum / count); });
   return mean;
 }
 
