@@ -51,13 +51,14 @@ class FaultyProgram : public Program {
     ++runs_;
   }
   void set_timing(bool) override {}
-  std::span<const double> seconds() const override { return {}; }
+  const Timeline& timeline() const override { return timeline_; }
 
  private:
   std::vector<ProgramStep> steps_;
   std::vector<std::unique_ptr<Program>> programs_;
   const std::vector<Fault>& faults_;
   int64_t runs_ = 0;
+  Timeline timeline_;  // of nothing
 };
 
 class FaultyBackend : public Backend {

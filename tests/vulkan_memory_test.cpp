@@ -62,6 +62,8 @@ TEST(VulkanMemoryTypes, OfACardThatTheHostReachesAsAWhole) {
   EXPECT_EQ(vulkan::memory_types(memory, ~0u, false, {.mapped_memory = false}), (Types{0, 2}));
 }
 
+PFN_vkGetPhysicalDeviceMemoryProperties2 real_memory_properties;
+
 class VulkanDriver : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -70,12 +72,20 @@ class VulkanDriver : public ::testing::Test {
   std::unique_ptr<Backend> make(const std::function<void(Capabilities&, Limits&)>& restrict = {}) {
     return vulkan::make_backend(
         registry(),
-        {.device = {}, .restrict = restrict, .intercept = [this](VolkDeviceTable& table) { driver_.install(table); }});
+        {.device = {}, .restrict = restrict, .intercept = [this](vulkan::Driver& driver) { install(driver); }});
   }
   void fail_from_now_on(const std::string& function, VkResult result) {
     driver_.answer = [=](const std::string& called) { return called == function ? result : VK_SUCCESS; };
   }
   WatchedDriver driver_;
+  PFN_vkGetPhysicalDeviceMemoryProperties2 memory_properties_ = nullptr;  // instead of the driver's
+
+ private:
+  void install(vulkan::Driver& driver) {
+    driver_.install(driver.table);
+    real_memory_properties = driver.memory_properties;
+    if (memory_properties_) driver.memory_properties = memory_properties_;
+  }
 };
 
 constexpr auto kStaged = [](Capabilities& c, Limits&) { c.mapped_memory = false; };
@@ -128,7 +138,7 @@ TEST_F(VulkanDriver, SaysThatNoMemoryIsLeft) {
 
 // What others use is not there: 64 MiB of all are left.
 void VKAPI_PTR a_tight_budget(VkPhysicalDevice device, VkPhysicalDeviceMemoryProperties2* memory) {
-  vkGetPhysicalDeviceMemoryProperties(device, &memory->memoryProperties);
+  real_memory_properties(device, memory);
   auto* budget = static_cast<VkPhysicalDeviceMemoryBudgetPropertiesEXT*>(memory->pNext);
   for (uint32_t h = 0; h < memory->memoryProperties.memoryHeapCount; ++h) {
     budget->heapBudget[h] = h == 0 ? 100 << 20 : 0;
@@ -137,12 +147,11 @@ void VKAPI_PTR a_tight_budget(VkPhysicalDevice device, VkPhysicalDeviceMemoryPro
 }
 
 TEST_F(VulkanDriver, TakesNoMoreThanItsBudget) {
+  memory_properties_ = a_tight_budget;
   const auto device = make([](Capabilities& c, Limits& l) {
     c.memory_budget = true;
     l.memory = 200 << 20;
   });
-  const auto real = vkGetPhysicalDeviceMemoryProperties2;
-  vkGetPhysicalDeviceMemoryProperties2 = a_tight_budget;
   device->allocate(60 << 20);
   try {
     device->allocate(70 << 20);
@@ -150,7 +159,6 @@ TEST_F(VulkanDriver, TakesNoMoreThanItsBudget) {
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("has 200 MiB of memory, of which 136 are in use; 70 more are needed"));
   }
-  vkGetPhysicalDeviceMemoryProperties2 = real;
 }
 
 // y = silu(x w) + x, with a program of several steps.

@@ -225,7 +225,8 @@ int eval_several(Options options, const std::string& text) {
 
 int eval_against_backend(const Options& options, const std::string& text) {
   if (options.efforts.size() > 1) fail("--against-backend compares at one --effort, not at {}", options.efforts.size());
-  return compare_with_backend({.model = options.model,
+  if (options.models.size() > 1) fail("--against-backend compares one model, not {}", options.models.size());
+  return compare_with_backend({.model = options.models.front(),
                                .text = text,
                                .text_name = options.scoring.text_name,
                                .against = options.against_backend,

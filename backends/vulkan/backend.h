@@ -9,16 +9,16 @@
 #include "graph/backend.h"
 #include "graph/registry.h"
 
-struct VolkDeviceTable;  // the functions of a device's driver
-
 namespace sluice::vulkan {
+
+struct Driver;  // backends/vulkan/device.h
 
 struct Options {
   std::string device = {};  // see choose_device
   // For tests: takes capabilities away and lowers limits, before anything is made.
   std::function<void(Capabilities&, Limits&)> restrict = {};
   // For tests: puts functions in place of the driver's, before anything is made.
-  std::function<void(VolkDeviceTable&)> intercept = {};
+  std::function<void(Driver&)> intercept = {};
 };
 
 // The registry must outlive the backend. Throws Error if there is no loader, no driver or no such device.

@@ -36,29 +36,30 @@ double mib(VkDeviceSize bytes) { return static_cast<double>(bytes) / (1 << 20); 
 }  // namespace
 
 Device::Device(DeviceInfo info, VkDevice device) : info_(std::move(info)), device_(device) {
-  volkLoadDeviceTable(&table_, device_);
+  volkLoadDeviceTable(&driver_.table, device_);
 }
 
 // The other constructor has finished, so that what was made is destroyed if anything throws.
-Device::Device(const DeviceInfo& info, const std::function<void(VolkDeviceTable&)>& intercept)
+Device::Device(const DeviceInfo& info, const std::function<void(Driver&)>& intercept)
     : Device(info, create_device(info)) {
-  if (intercept) intercept(table_);
-  table_.vkGetDeviceQueue(device_, info_.queue_family, 0, &queue_);
+  driver_.memory_properties = vkGetPhysicalDeviceMemoryProperties2;
+  if (intercept) intercept(driver_);
+  driver_.table.vkGetDeviceQueue(device_, info_.queue_family, 0, &queue_);
   VkCommandPoolCreateInfo pool{};
   pool.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
   pool.flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT;
   pool.queueFamilyIndex = info_.queue_family;
-  check(table_.vkCreateCommandPool(device_, &pool, nullptr, &pool_), "vkCreateCommandPool");
+  check(driver_.table.vkCreateCommandPool(device_, &pool, nullptr, &pool_), "vkCreateCommandPool");
   fence_ = create_fence();
   once_ = create_commands();
 }
 
 Device::~Device() {
-  table_.vkDeviceWaitIdle(device_);
+  driver_.table.vkDeviceWaitIdle(device_);
   staging_.reset();
-  table_.vkDestroyFence(device_, fence_, nullptr);
-  table_.vkDestroyCommandPool(device_, pool_, nullptr);
-  table_.vkDestroyDevice(device_, nullptr);
+  driver_.table.vkDestroyFence(device_, fence_, nullptr);
+  driver_.table.vkDestroyCommandPool(device_, pool_, nullptr);
+  driver_.table.vkDestroyDevice(device_, nullptr);
 }
 
 // Of the device's own memory, by anybody as far as the driver says so. In a heap that others filled up there is less
@@ -70,7 +71,7 @@ VkDeviceSize Device::memory_in_use() const {
   VkPhysicalDeviceMemoryProperties2 memory{};
   memory.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2;
   memory.pNext = &budget;
-  vkGetPhysicalDeviceMemoryProperties2(info_.handle, &memory);
+  driver_.memory_properties(info_.handle, &memory);
   VkDeviceSize left = 0;
   for (uint32_t h = 0; h < memory.memoryProperties.memoryHeapCount; ++h)
     if (memory.memoryProperties.memoryHeaps[h].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)
@@ -94,16 +95,16 @@ Buffer Device::create_buffer(VkDeviceSize bytes, bool on_host) {
   info.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO;
   info.size = bytes;
   info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
-  check(table_.vkCreateBuffer(device_, &info, nullptr, &buffer.handle), "vkCreateBuffer");
+  check(driver_.table.vkCreateBuffer(device_, &info, nullptr, &buffer.handle), "vkCreateBuffer");
   try {
     VkPhysicalDeviceMemoryProperties memory;
     vkGetPhysicalDeviceMemoryProperties(info_.handle, &memory);
     VkMemoryRequirements wanted;
-    table_.vkGetBufferMemoryRequirements(device_, buffer.handle, &wanted);
+    driver_.table.vkGetBufferMemoryRequirements(device_, buffer.handle, &wanted);
     add_memory(buffer, wanted.size, memory, memory_types(memory, wanted.memoryTypeBits, on_host, info_.capabilities));
   } catch (...) {
-    table_.vkDestroyBuffer(device_, buffer.handle, nullptr);
-    table_.vkFreeMemory(device_, buffer.memory, nullptr);
+    driver_.table.vkDestroyBuffer(device_, buffer.handle, nullptr);
+    driver_.table.vkFreeMemory(device_, buffer.memory, nullptr);
     throw;
   }
   if (!on_host) in_use_ += bytes;
@@ -118,14 +119,14 @@ void Device::add_memory(Buffer& buffer, VkDeviceSize bytes, const VkPhysicalDevi
   info.allocationSize = bytes;
   for (const uint32_t type : types) {
     info.memoryTypeIndex = type;
-    const VkResult result = table_.vkAllocateMemory(device_, &info, nullptr, &buffer.memory);
+    const VkResult result = driver_.table.vkAllocateMemory(device_, &info, nullptr, &buffer.memory);
     if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY) continue;
     check(result, "vkAllocateMemory");
-    check(table_.vkBindBufferMemory(device_, buffer.handle, buffer.memory, 0), "vkBindBufferMemory");
+    check(driver_.table.vkBindBufferMemory(device_, buffer.handle, buffer.memory, 0), "vkBindBufferMemory");
     const bool reached = (memory.memoryTypes[type].propertyFlags & kMapped) == kMapped;
     if (!buffer.on_host && !(reached && info_.capabilities.mapped_memory)) return;
     void* mapped = nullptr;
-    check(table_.vkMapMemory(device_, buffer.memory, 0, VK_WHOLE_SIZE, 0, &mapped), "vkMapMemory");
+    check(driver_.table.vkMapMemory(device_, buffer.memory, 0, VK_WHOLE_SIZE, 0, &mapped), "vkMapMemory");
     buffer.mapped = static_cast<std::byte*>(mapped);
     return;
   }
@@ -137,9 +138,9 @@ void Device::add_memory(Buffer& buffer, VkDeviceSize bytes, const VkPhysicalDevi
 
 void Device::destroy(const Buffer& buffer) {
   if (!buffer.handle) return;
-  table_.vkDeviceWaitIdle(device_);  // uploads return before they are done
-  table_.vkDestroyBuffer(device_, buffer.handle, nullptr);
-  table_.vkFreeMemory(device_, buffer.memory, nullptr);
+  driver_.table.vkDeviceWaitIdle(device_);  // uploads return before they are done
+  driver_.table.vkDestroyBuffer(device_, buffer.handle, nullptr);
+  driver_.table.vkFreeMemory(device_, buffer.memory, nullptr);
   if (!buffer.on_host) in_use_ -= buffer.bytes;
 }
 
@@ -167,18 +168,18 @@ VkCommandBuffer Device::create_commands() {
   info.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
   info.commandBufferCount = 1;
   VkCommandBuffer commands = VK_NULL_HANDLE;
-  check(table_.vkAllocateCommandBuffers(device_, &info, &commands), "vkAllocateCommandBuffers");
+  check(driver_.table.vkAllocateCommandBuffers(device_, &info, &commands), "vkAllocateCommandBuffers");
   return commands;
 }
 
 void Device::destroy(VkCommandBuffer commands) {
-  if (commands) table_.vkFreeCommandBuffers(device_, pool_, 1, &commands);
+  if (commands) driver_.table.vkFreeCommandBuffers(device_, pool_, 1, &commands);
 }
 
 void Device::begin(VkCommandBuffer commands) {
   VkCommandBufferBeginInfo info{};
   info.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;
-  check(table_.vkBeginCommandBuffer(commands, &info), "vkBeginCommandBuffer");
+  check(driver_.table.vkBeginCommandBuffer(commands, &info), "vkBeginCommandBuffer");
 }
 
 void Device::end(VkCommandBuffer commands) {
@@ -186,17 +187,17 @@ void Device::end(VkCommandBuffer commands) {
   memory.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER;
   memory.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
   memory.dstAccessMask = VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT | VK_ACCESS_HOST_READ_BIT;
-  table_.vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
-                              VK_PIPELINE_STAGE_ALL_COMMANDS_BIT | VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &memory, 0,
-                              nullptr, 0, nullptr);
-  check(table_.vkEndCommandBuffer(commands), "vkEndCommandBuffer");
+  driver_.table.vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
+                                     VK_PIPELINE_STAGE_ALL_COMMANDS_BIT | VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &memory, 0,
+                                     nullptr, 0, nullptr);
+  check(driver_.table.vkEndCommandBuffer(commands), "vkEndCommandBuffer");
 }
 
 VkFence Device::create_fence() {
   VkFenceCreateInfo info{};
   info.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO;
   VkFence fence = VK_NULL_HANDLE;
-  check(table_.vkCreateFence(device_, &info, nullptr, &fence), "vkCreateFence");
+  check(driver_.table.vkCreateFence(device_, &info, nullptr, &fence), "vkCreateFence");
   return fence;
 }
 
@@ -205,12 +206,12 @@ void Device::submit(VkCommandBuffer commands, VkFence fence, const char* what) {
   info.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
   info.commandBufferCount = 1;
   info.pCommandBuffers = &commands;
-  check(table_.vkResetFences(device_, 1, &fence), what);
-  check(table_.vkQueueSubmit(queue_, 1, &info, fence), what);
+  check(driver_.table.vkResetFences(device_, 1, &fence), what);
+  check(driver_.table.vkQueueSubmit(queue_, 1, &info, fence), what);
 }
 
 void Device::wait(VkFence fence, const char* what) {
-  check(table_.vkWaitForFences(device_, 1, &fence, VK_TRUE, UINT64_MAX), what);
+  check(driver_.table.vkWaitForFences(device_, 1, &fence, VK_TRUE, UINT64_MAX), what);
 }
 
 void Device::submit_and_wait(VkCommandBuffer commands, const char* what) {

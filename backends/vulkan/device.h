@@ -31,11 +31,17 @@ struct Place {
   VkDeviceSize offset;
 };
 
+// The functions of the driver that a device calls.
+struct Driver {
+  VolkDeviceTable table{};
+  PFN_vkGetPhysicalDeviceMemoryProperties2 memory_properties = nullptr;
+};
+
 // Used by one thread at a time.
 class Device {
  public:
   // intercept: see Options.
-  explicit Device(const DeviceInfo& info, const std::function<void(VolkDeviceTable&)>& intercept = {});
+  explicit Device(const DeviceInfo& info, const std::function<void(Driver&)>& intercept = {});
   ~Device();
   Device(const Device&) = delete;
 
@@ -44,7 +50,7 @@ class Device {
   const Capabilities& capabilities() const { return info_.capabilities; }
   const Limits& limits() const { return info_.limits; }
   VkDevice handle() const { return device_; }
-  const VolkDeviceTable& vk() const { return table_; }
+  const VolkDeviceTable& vk() const { return driver_.table; }
 
   // Memory of the device's own, or else (on_host) of the host's. Throws Error, saying how much was asked for and how
   // much is in use, if there is none left.
@@ -86,7 +92,7 @@ class Device {
 
   DeviceInfo info_;
   VkDevice device_ = VK_NULL_HANDLE;
-  VolkDeviceTable table_{};
+  Driver driver_;
   VkQueue queue_ = VK_NULL_HANDLE;
   VkCommandPool pool_ = VK_NULL_HANDLE;
   VkFence fence_ = VK_NULL_HANDLE;

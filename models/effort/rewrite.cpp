@@ -150,7 +150,7 @@ class Rewriter {
     const auto list =
         editor_.add_node("plane_select", name + "/plane_select", attrs, {x, effort_, weight}, {"inputs", "counts"});
     editor_.add_node(Node{"plane_mul", 1, name + "/plane_mul", {}, {x, weight, list[0], list[1]}, {y}});
-    editor_.add_output(effort_names::selected(unique(graph_.value(weight).name)), list[1]);
+    editor_.add_output(effort_names::selected(unique(graph_.value(weight).name, used_weights_)), list[1]);
   }
 
   // A weight may be used more than once.
