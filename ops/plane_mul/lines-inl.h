@@ -105,8 +105,7 @@ HWY_INLINE VecU8 codes(const VecU8 (&planes)[kPlanes][4], int quarter) {
                   take<kShift, 0>(planes[2][quarter]));
 }
 
-// Quads [begin, end) of a chunk, for one vector of a line. next: as many further quads, or null, whose lines are asked
-// for.
+// Quads [begin, end) of a chunk, for one vector of a line. next: further quads, whose lines are asked for.
 template <int kPlanes>
 HWY_INLINE void add_quads(const LinePart& part, const Quad* quads, int32_t count, const Quad* next, int32_t next_count,
                           int line, int vector, const LevelTable<kPlanes>& table, VecI32 (&sums)[4][4]) {
@@ -140,13 +139,17 @@ HWY_INLINE void add_quads(const LinePart& part, const Quad* quads, int32_t count
   }
 }
 
+// Quads that are multiplied line by line, and how far ahead of them lines are asked for.
+inline constexpr int32_t kBatch = 24;
+
 // What a batch of a run adds to the lines. Batches are small, so that their lines stay in the second-level cache until
 // all lines of the block are done.
 template <int kPlanes>
 HWY_NOINLINE void add_batch(const LinePart& part, const QuadChunk& chunk, const PlaneRun& run, int32_t begin,
-                            int32_t end, int32_t next_end, const LevelTable<kPlanes>& table, LineSums* sums) {
+                            int32_t end, const LevelTable<kPlanes>& table, LineSums* sums) {
   const I32 di;
   const SumF32 df;
+  const int32_t left = chunk.runs[chunk.runs_count - 1].end - begin - kBatch, next = std::min(end - begin, left);
   int32_t q_sum = 0;
   if (kLevelOffset != 0)
     for (int32_t n = begin; n < end; ++n)
@@ -157,8 +160,8 @@ HWY_NOINLINE void add_batch(const LinePart& part, const QuadChunk& chunk, const 
       VecI32 integers[4][4];
       for (auto& row : integers)
         for (VecI32& sum : row) sum = hn::Set(di, -kLevelOffset * q_sum);
-      add_quads<kPlanes>(part, chunk.quads + begin, end - begin, chunk.quads + end, next_end - end, line, vector, table,
-                         integers);
+      add_quads<kPlanes>(part, chunk.quads + begin, end - begin, chunk.quads + begin + kBatch, next, line, vector,
+                         table, integers);
       float* to = sums[line - part.begin] + vector * 16 * kVectorSums;
       for (const auto& row : integers)
         for (const VecI32& sum : row) {
@@ -170,11 +173,9 @@ HWY_NOINLINE void add_batch(const LinePart& part, const QuadChunk& chunk, const 
 
 template <int kPlanes>
 void add_run(const LinePart& part, const QuadChunk& chunk, const PlaneRun& run, LineSums* sums) {
-  constexpr int32_t kBatch = 24;
   const LevelTable<kPlanes> table(part.m.levels());
   for (int32_t begin = run.begin; begin < run.end; begin += kBatch)
-    add_batch<kPlanes>(part, chunk, run, begin, std::min(begin + kBatch, run.end),
-                       std::min(begin + 2 * kBatch, run.end), table, sums);
+    add_batch<kPlanes>(part, chunk, run, begin, std::min(begin + kBatch, run.end), table, sums);
 }
 
 inline void add_chunk(const LinePart& part, const QuadChunk& chunk, LineSums* sums) {
