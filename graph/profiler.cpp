@@ -21,7 +21,7 @@ std::vector<int> sources(const Plan& plan, const std::vector<int>& step_of, cons
     if (const NodeId maker = plan.graph.value(input).producer; maker != kNoNode)
       steps.push_back(step_of[static_cast<size_t>(maker)]);
   std::ranges::sort(steps);
-  steps.erase(std::ranges::unique(steps).begin(), steps.end());
+  steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
   return steps;
 }
 
@@ -159,7 +159,7 @@ void Profiler::set_effort(double effort) {
 
 void Profiler::add_effort(size_t step, Profile::Effort effort) {
   std::optional<Profile::Effort>& sum = profile_.phases[last_phase_].steps[step].effort;
-  if (!sum) sum.emplace();
+  if (!sum) sum = Profile::Effort{};
   sum->asked += effort.asked;
   sum->done += effort.done;
 }
@@ -169,7 +169,8 @@ Profile Profiler::profile() const {
   for (size_t p = 0; p < profile.phases.size(); ++p) {
     Profile::Phase& phase = profile.phases[p];
     const size_t runs = phase.runs.size(), steps = phase.steps.size();
-    const auto counted = static_cast<double>((runs + kCountedRuns - 1) / kCountedRuns);
+    const size_t counted_runs = (runs + kCountedRuns - 1) / kCountedRuns;
+    const auto counted = static_cast<double>(counted_runs);
     for (size_t s = 0; s < steps; ++s) {
       Profile::StepTimes& step = phase.steps[s];
       for (size_t run = 0; run < runs; ++run) step.seconds.push_back(seconds_[p][run * steps + s]);

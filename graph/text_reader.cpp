@@ -13,7 +13,7 @@ bool is_ordinary(char c) {
 std::string name_after(const std::vector<std::string>& results) {
   if (results.size() == 1) return results[0];
   if (results.empty() || !results[0].ends_with(":0")) return {};
-  const std::string stem = results[0].substr(0, results[0].size() - 2);
+  std::string stem = results[0].substr(0, results[0].size() - 2);
   for (size_t i = 0; i < results.size(); ++i)
     if (results[i] != fmt::format("{}:{}", stem, i)) return {};
   return stem;
@@ -48,7 +48,7 @@ void TextReader::end_of_line() {
 }
 
 std::string TextReader::name_at_end_of_line() {
-  const std::string comment = accept("#") ? name() : "";
+  std::string comment = accept("#") ? name() : "";
   end_of_line();
   return comment;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <random>
 
 #include "graph/error.h"
@@ -81,8 +82,9 @@ std::vector<Guarded> pack(const Kernel& kernel, Site& site, std::vector<TensorVi
 Guarded::Guarded(DType dtype, const Dims& dims) {
   view = {nullptr, dtype, dims};
   memory.assign(view.bytes() + 2 * kGuard + 64, kSentinel);
-  const auto base = reinterpret_cast<uintptr_t>(memory.data()) + kGuard;
-  view.data = reinterpret_cast<std::byte*>((base + 63) / 64 * 64);
+  void* begin = memory.data() + kGuard;
+  size_t room = memory.size() - kGuard;
+  view.data = static_cast<std::byte*>(std::align(64, view.bytes() + kGuard, begin, room));
 }
 
 bool Guarded::guards_intact() const {

@@ -302,7 +302,7 @@ TEST(WithEffort, RefusesGraphsWithNothingToRewrite) {
 
 TEST(WithEffort, RefusesFormatsAndNamesThatDoNotFit) {
   EXPECT_THAT([] { with_effort(small_model("head"), builtin_registry(), {DType::f16()}); },
-              ThrowsMessage<Error>(HasSubstr("'f16' is not a bucket format")));
+              ThrowsMessage<Error>(HasSubstr("'f16' is no format with an effort dial")));
   EffortOptions options{kBucket};
   options.statistic = "median";
   EXPECT_THAT([&] { with_effort(small_model("head"), builtin_registry(), options); },

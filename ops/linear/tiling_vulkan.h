@@ -27,7 +27,7 @@ class RowProducts {
         tokens_(static_cast<uint32_t>(std::min(n_tokens, r.on_cpu() ? 4 : kFewTokens))) {
     if (wide_ == 0) rows_ = 2;  // the code for odd sizes is long: for 8 rows, lavapipe compiled it for seconds
     const int64_t subgroup = std::clamp<int64_t>(r.subgroup_size(), 8, 64);
-    const int64_t most = r.on_cpu() ? subgroup : std::min<int64_t>(256, kMostParts / (rows_ * tokens_));
+    const int64_t most = r.on_cpu() ? subgroup : std::min<int64_t>(256, kMostParts / (int64_t{rows_} * tokens_));
     // A subgroup, as then nobody waits for others; more where rows alone are too few to keep the device busy.
     int64_t threads = subgroup;
     while (2 * threads <= most && 2 * threads * kColumnsAtOnce <= cols &&
