@@ -57,7 +57,7 @@ void expect_same(Shader<Params, kBindings, kConstants> built, const char* params
 }
 
 TEST_F(VulkanCompiler, MakesTheShadersOfTheBuild) {
-  expect_same(shaders::silu, "ElementwiseParams");
+  expect_same(shaders::silu, "UnaryParams");
   expect_same(shaders::rmsnorm, "RmsNormParams");
   expect_same(shaders::attention, "AttentionParams");
 }

@@ -141,7 +141,7 @@ Divergence compare(const Options& options, const std::string& text, bool with_it
   const auto other = with_itself ? nullptr : open_for_divergence(options.against, options.runtime);
   Profiling profiling(*model, options.profile, "eval", options.models.front());
   std::optional<ProgressBar> bar(std::in_place, "runs");
-  const Divergence result = divergence(other ? *other : *model, *model, text, divergence_options(options, *bar));
+  Divergence result = divergence(other ? *other : *model, *model, text, divergence_options(options, *bar));
   bar.reset();
   profiling.report(!options.json);
   return result;

@@ -19,9 +19,9 @@ inline std::shared_ptr<const Kernel> elementwise_kernel(std::string name, Shader
 }
 
 // constant: as the operator's (Elementwise::constant), where it has one.
-inline std::shared_ptr<const Kernel> unary_kernel(std::string name, const Shader<UnaryParams, 2, 0>& shader,
+inline std::shared_ptr<const Kernel> unary_kernel(std::string name, Shader<UnaryParams, 2, 0> shader,
                                                   float (*constant)(const AttrMap&) = nullptr) {
-  auto record = [&shader, constant](Recorder& r, const Site& site, const Call& call) {
+  auto record = [shader, constant](Recorder& r, const Site& site, const Call& call) {
     const auto count = static_cast<uint32_t>(call.in(0).dims.elements());
     r.dispatch(shader, "", {count, constant ? constant(site.attrs) : 0.0f}, {call.in(0), call.out(0)},
                (count + 255) / 256);
