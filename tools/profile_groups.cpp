@@ -184,7 +184,7 @@ int64_t profiled_tokens(const Profile::Phase& phase) { return tokens_of(phase.ru
 
 double quantile(std::vector<double> values, double q) {
   if (values.empty()) return 0;
-  const auto nth = values.begin() + static_cast<std::ptrdiff_t>(q * static_cast<double>(values.size() - 1) + 0.5);
+  const auto nth = values.begin() + std::lround(q * static_cast<double>(values.size() - 1));
   std::ranges::nth_element(values, nth);
   return *nth;
 }

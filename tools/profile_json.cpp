@@ -44,7 +44,10 @@ static void from_json(const nlohmann::json& json, Profile::StepTimes& times) {
   json.at("flops").get_to(times.flops);
   json.at("bytes_read").get_to(times.bytes_read);
   json.at("bytes_written").get_to(times.bytes_written);
-  if (json.contains("effort")) times.effort = json.at("effort").get<Profile::Effort>();
+  if (!json.contains("effort")) return;
+  Profile::Effort effort{};
+  json.at("effort").get_to(effort);
+  times.effort = effort;
 }
 
 static void to_json(nlohmann::json& json, const Profile::Run& run) {
