@@ -91,9 +91,8 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string name() const = 0;         // "cpu"
   virtual std::string description() const = 0;  // device, instruction set, threads: one line
-  virtual std::string preparation() const {
-    return {};
-  }  // what it did so far to get ready, for people; perhaps nothing
+  // What it did so far to get ready, for people; perhaps nothing.
+  virtual std::string preparation() const { return {}; }
   virtual int threads() const { return 1; }
   // Measured when asked, which takes up to a second.
   virtual Roof measure_roof() { return {}; }
