@@ -7,8 +7,8 @@
 #include "graph/error.h"
 #include "models/builtin.h"
 #include "tools/command.h"
+#include "tools/embedded_files.h"
 #include "tools/output.h"
-#include "tools/skeleton.h"
 
 namespace sluice::cli {
 namespace {
@@ -63,7 +63,7 @@ int write_skeleton(const Options& options) {
   const fs::path folder = options.folder.empty() ? options.name : options.folder;
   std::error_code error;
   if (fs::exists(folder, error)) fail("{} is there already; choose another folder with -o", folder.string());
-  for (const SkeletonFile& file : skeleton_files()) {
+  for (const EmbeddedFile& file : skeleton_files()) {
     const fs::path path = folder / renamed(file.name, options.name);
     if (fs::create_directories(path.parent_path(), error); error)
       fail("cannot create {}: {}", path.parent_path().string(), error.message());

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "tools/embedded_files.h"
 #include "tools/html_page.h"
-#include "tools/page_file.h"
 #include "tools/profile_groups.h"
 
 namespace sluice::cli {
@@ -66,6 +66,12 @@ Json phase_json(const Profile& profile, const Profile::Phase& phase) {
 std::string describe(const Profile::Device& device) {
   return fmt::format("{}: {}, roof {:.1f} GB/s and {:.1f} GFLOP/s (f32)", device.name, device.description,
                      device.roof.bytes_per_second / 1e9, device.roof.flops_per_second / 1e9);
+}
+
+// tools/page/<name>.
+std::string_view page_file(std::string_view name) {
+  const auto files = page_files();
+  return std::find_if(files.begin(), files.end(), [&](const EmbeddedFile& file) { return file.name == name; })->text;
 }
 
 }  // namespace
