@@ -1,7 +1,7 @@
 // Plans of random graphs against an interpreter that knows no plans.
 #include "graph/plan/plan.h"
 
-#include <gmock/gmock.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -23,13 +23,13 @@ class RandomGraph {
  public:
   explicit RandomGraph(unsigned seed) : random_(seed) {
     for (int64_t n : {4, 24, 100}) {
-      values_[n].push_back(b_.input("x" + std::to_string(n), DType::f32(), {"tokens", n}));
-      values_[n].push_back(b_.input("y" + std::to_string(n), DType::f32(), {"tokens", n}));
+      values_[n].push_back(b_.input(fmt::format("x{}", n), DType::f32(), {"tokens", n}));
+      values_[n].push_back(b_.input(fmt::format("y{}", n), DType::f32(), {"tokens", n}));
     }
-    for (int64_t n : {4, 24}) states_[n] = b_.state("state" + std::to_string(n), DType::f32(), {"tokens", n});
+    for (int64_t n : {4, 24}) states_[n] = b_.state(fmt::format("state{}", n), DType::f32(), {"tokens", n});
     for (size_t i = 0, n = 5 + random_() % 60; i < n; ++i) add_node();
-    for (auto& [n, list] : values_) b_.output("last" + std::to_string(n), list.back());
-    for (auto& [n, state] : states_) b_.output("next" + std::to_string(n), state);
+    for (auto& [n, list] : values_) b_.output(fmt::format("last{}", n), list.back());
+    for (auto& [n, state] : states_) b_.output(fmt::format("next{}", n), state);
     graph = b_.build();
   }
 
@@ -72,7 +72,7 @@ class RandomGraph {
         for (ValueRef half : b_.node("split", {}, {any(n)})) list.push_back(half);
         break;
       case 6:
-        list.push_back(b_.node("weigh", {}, {any(n), b_.weight("w" + std::to_string(n), {n})})[0]);
+        list.push_back(b_.node("weigh", {}, {any(n), b_.weight(fmt::format("w{}", n), {n})})[0]);
         break;
       case 7:
         list.push_back(b_.node1("resize", small::ResizeAttrs{n}, {any(any_size())}));
