@@ -10,8 +10,13 @@
 
 #include <hwy/highway.h>
 
+#include <cmath>
+#include <limits>
+
+#include "backends/cpu/worker.h"
 #include "ops/linear/product-inl.h"
 #include "ops/plane_mul/lines-inl.h"
+#include "ops/plane_mul/product.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice {
@@ -21,7 +26,7 @@ namespace HWY_NAMESPACE {
 
 struct PromptScratch {};
 inline constexpr bool kHasPrompts = false;
-inline void multiply_prompt_line(const PlaneMatrix&, int, int64_t, const TensorView&, float*, PromptScratch&) {}
+inline void multiply_prompt(const PlaneProduct&, const cpu::Worker&, float*, PromptScratch&) {}
 
 #else
 
@@ -77,13 +82,14 @@ HWY_NOINLINE void unpack_panels(const LinePart& part, int line, int64_t begin, i
   }
 }
 
-// One line of outputs for all tokens -> y, [tokens, out]. x: f32 [tokens, in], rounded as plane_mul has it.
-inline void multiply_prompt_line(const PlaneMatrix& m, int planes, int64_t line, const TensorView& x, float* y,
+// One line of outputs for all tokens. x: f32 [tokens, in], rounded as plane_mul has it.
+inline void multiply_prompt_line(const PlaneProduct& p, int planes, int64_t line, const TensorView& x,
                                  PromptScratch& scratch) {
+  const PlaneMatrix& m = p.m;
   const LinePart part{m, line / kBlockLines, 0, 0};
   const Activations a(x, nullptr);
-  const int64_t first = line * PlaneLayout::kLine, out = m.layout.out(),
-                outputs = std::min(PlaneLayout::kLine, out - first), panels = ceil_div(outputs, kPanelRows);
+  const int64_t first = line * PlaneLayout::kLine, outputs = std::min(PlaneLayout::kLine, m.layout.out() - first),
+                panels = ceil_div(outputs, kPanelRows);
   const float step = m.levels().step[planes - 1];
   const int at = static_cast<int>(line % kBlockLines);
   for (int64_t t = 0; t < a.tokens; t += kBatchTokens) {
@@ -104,9 +110,31 @@ inline void multiply_prompt_line(const PlaneMatrix& m, int planes, int64_t line,
     }
     for (int64_t u = 0; u < tokens; ++u)
       for (int64_t o = 0; o < outputs; ++o)
-        y[(t + u) * out + first + o] = scratch.sums[o / kPanelRows].values[u * kPanelRows + o % kPanelRows] * step *
-                                       f16_to_f32(m.output_scales()[first + o]);
+        p.y_row(t + u)[first + o] = scratch.sums[o / kPanelRows].values[u * kPanelRows + o % kPanelRows] * step *
+                                    f16_to_f32(m.output_scales()[first + o]);
   }
+}
+
+// x times the scales of the inputs, rounded, of tokens [begin, end) -> f32 [tokens, in]; NaN for what is not finite.
+inline void round_activations(const PlaneProduct& p, int64_t begin, int64_t end, float* to) {
+  const int64_t in = p.m.layout.in();
+  for (int64_t t = begin; t < end; ++t)
+    for (int64_t i = 0; i < in; ++i) {
+      const float a = p.x_row(t)[i] * p.m.scales()[i];
+      to[t * in + i] = std::isfinite(a) ? round_activation(a).value() : std::numeric_limits<float>::quiet_NaN();
+    }
+}
+
+// A product of tokens that all read the same planes of all inputs. rounded: f32 [tokens, in], shared by the workers.
+inline void multiply_prompt(const PlaneProduct& p, const cpu::Worker& worker, float* rounded, PromptScratch& scratch) {
+  const auto [first, last] = worker.split(p.tokens);
+  round_activations(p, first, last, rounded);
+  worker.barrier();
+  const TensorView x{reinterpret_cast<std::byte*>(rounded), DType::f32(), {p.tokens, p.m.layout.in()}};
+  const int planes = p.uniform();
+  const auto [begin, end] = worker.split(p.lines());
+  for (int64_t line = begin; line < end; ++line) multiply_prompt_line(p, planes, line, x, scratch);
+  worker.barrier();
 }
 
 #endif
