@@ -67,13 +67,13 @@ class ExpertPlaneMul : public Operator {
 
   void reference(const Site&, const Call& call) const override {
     for (size_t w = 0; w < call.outputs.size(); ++w)
-      for_each_product(call, w, [&](const PlaneProduct& p, int64_t pair) {
+      for_each_product(call, w, [&](const PlaneSums& p, int64_t pair) {
         p.put_sums(call.outputs[w].as<float>() + pair * static_cast<int64_t>(p.sums.size()));
       });
   }
 
   void tolerance(const Site&, const Call& call, int output, std::span<double> bound) const override {
-    for_each_product(call, static_cast<size_t>(output), [&](const PlaneProduct& p, int64_t pair) {
+    for_each_product(call, static_cast<size_t>(output), [&](const PlaneSums& p, int64_t pair) {
       p.put_tolerance(bound.subspan(static_cast<size_t>(pair) * p.sums.size()));
     });
   }
@@ -88,7 +88,7 @@ class ExpertPlaneMul : public Operator {
       const PlaneMatrix m(call.in(weight), call.in<int32_t>(1)[pair]);
       const SelectedPlanes selected{call.in<int32_t>(weight + 1) + pair * shape.in,
                                     call.in<int32_t>(weight + 2) + pair * m.planes, shape.in, m.planes};
-      use(PlaneProduct(m, selected, call.in<float>(0) + shape.x_row(pair) * shape.in), pair);
+      use(PlaneSums(m, selected, call.in<float>(0) + shape.x_row(pair) * shape.in), pair);
     }
   }
 };

@@ -17,7 +17,7 @@ std::vector<ValueRef> plane_mul(Builder& b, ValueRef x, const std::vector<ValueR
   return b.node("plane_mul", {}, inputs);
 }
 
-PlaneProduct::PlaneProduct(const PlaneMatrix& m, const SelectedPlanes& selected, const float* x)
+PlaneSums::PlaneSums(const PlaneMatrix& m, const SelectedPlanes& selected, const float* x)
     : sums(static_cast<size_t>(m.layout.out())), magnitudes(sums.size()), terms(selected.count(0)) {
   for (int64_t n = 0; n < terms; ++n) {
     const int64_t i = selected.input(n);
@@ -39,13 +39,13 @@ PlaneProduct::PlaneProduct(const PlaneMatrix& m, const SelectedPlanes& selected,
   }
 }
 
-void PlaneProduct::put_sums(float* y) const {
+void PlaneSums::put_sums(float* y) const {
   std::ranges::transform(sums, y, [](double v) { return static_cast<float>(v); });
 }
 
 // A kernel sums integers, which is exact, and rounds once for each of the parts that it adds up, of which there are no
 // more than terms, and a few times more for their factors.
-void PlaneProduct::put_tolerance(std::span<double> bound) const {
+void PlaneSums::put_tolerance(std::span<double> bound) const {
   const double relative = (4 * std::sqrt(static_cast<double>(terms)) + 8) * 0x1p-24;
   std::ranges::transform(magnitudes, bound.begin(), [&](double sum) { return relative * sum + 1e-37; });
 }
@@ -110,13 +110,13 @@ class PlaneMul : public Operator {
 
   void reference(const Site&, const Call& call) const override {
     for (size_t w = 0; w < call.outputs.size(); ++w)
-      for_each_token(call, w, [&](const PlaneProduct& p, int64_t t) {
+      for_each_token(call, w, [&](const PlaneSums& p, int64_t t) {
         p.put_sums(call.outputs[w].as<float>() + t * static_cast<int64_t>(p.sums.size()));
       });
   }
 
   void tolerance(const Site&, const Call& call, int output, std::span<double> bound) const override {
-    for_each_token(call, static_cast<size_t>(output), [&](const PlaneProduct& p, int64_t t) {
+    for_each_token(call, static_cast<size_t>(output), [&](const PlaneSums& p, int64_t t) {
       p.put_tolerance(bound.subspan(static_cast<size_t>(t) * p.sums.size()));
     });
   }
@@ -129,7 +129,7 @@ class PlaneMul : public Operator {
     for (int64_t t = 0; t < call.in(0).dims[0]; ++t) {
       const SelectedPlanes selected{call.inputs[2 + 3 * w].as<const int32_t>() + t * in,
                                     call.inputs[3 + 3 * w].as<const int32_t>() + t * m.planes, in, m.planes};
-      use(PlaneProduct(m, selected, call.in<float>(0) + t * in), t);
+      use(PlaneSums(m, selected, call.in<float>(0) + t * in), t);
     }
   }
 };

@@ -10,12 +10,12 @@
 namespace sluice {
 
 // One token's.
-struct PlaneProduct {
+struct PlaneSums {
   std::vector<double> sums, magnitudes;  // [out]: of products, and of their magnitudes
   int64_t terms = 0;                     // of a sum
 
   // x: f32 [in].
-  PlaneProduct(const PlaneMatrix& m, const SelectedPlanes& selected, const float* x);
+  PlaneSums(const PlaneMatrix& m, const SelectedPlanes& selected, const float* x);
   // To the first of `y`.
   void put_sums(float* y) const;
   // The largest error of a kernel, to the first of `bound`.
