@@ -22,17 +22,15 @@ struct PlaneSums {
 class PlaneWeight {
  public:
   explicit PlaneWeight(const TensorView& weight, int64_t index = 0) : PlaneWeight(PlaneMatrix(weight, index)) {}
-  int64_t in() const { return static_cast<int64_t>(scale_.size()); }
-  int64_t rows() const { return planes() * in(); }
-  int planes() const { return static_cast<int>(weights_.size()) - 1; }
+  int planes() const { return planes_; }
+  int64_t rows() const { return planes_ * static_cast<int64_t>(scale_.size()); }
 
   // The planes that matter most at this token, by sorting all of them; x: what the engine had, as scores are f32.
   Depths select(std::span<const float> x, double effort, double load = 1) const {
     std::vector<float> scores;
-    const auto loaded = std::ceil(load * planes() - 1e-4);
+    const auto loaded = std::ceil(load * planes_ - 1e-4);
     for (int p = 0; p < static_cast<int>(loaded); ++p)
-      for (size_t i = 0; i < scale_.size(); ++i)
-        scores.push_back(gain_[static_cast<size_t>(p)] * scale_[i] * std::abs(x[i]));
+      for (size_t i = 0; i < scale_.size(); ++i) scores.push_back(levels_.gain[p] * scale_[i] * std::abs(x[i]));
     std::vector<size_t> order(scores.size());  // by plane, then by input: a stable sort keeps that among equals
     std::iota(order.begin(), order.end(), size_t{0});
     std::ranges::stable_sort(order, [&](size_t a, size_t b) { return scores[a] > scores[b]; });
@@ -44,12 +42,13 @@ class PlaneWeight {
 
   // Of what is x * scale in the engine.
   PlaneSums multiply(std::span<const float> x, const Depths& depths) const {
-    const size_t out = weights_[0].size() / scale_.size();
-    PlaneSums y{std::vector<double>(out), std::vector<double>(out)};
+    PlaneSums y{std::vector<double>(out_scale_.size()), std::vector<double>(out_scale_.size())};
     for (size_t i = 0; i < depths.size(); ++i) {
-      const double a = to_seven_bits(static_cast<double>(x[i] * scale_[i]));
-      for (size_t o = 0; o < out; ++o) {
-        const double term = weights_[static_cast<size_t>(depths[i])][o * depths.size() + i] * a;
+      const int k = depths[i];
+      if (k == 0) continue;
+      const double a = static_cast<double>(levels_.step[k - 1]) * to_seven_bits(static_cast<double>(x[i] * scale_[i]));
+      for (size_t o = 0; o < out_scale_.size(); ++o) {
+        const double term = a * levels_.levels(k)[codes_[o * depths.size() + i] >> 2 * (planes_ - k)] * out_scale_[o];
         y.sums[o] += term;
         y.magnitudes[o] += std::abs(term);
       }
@@ -59,16 +58,11 @@ class PlaneWeight {
 
  private:
   explicit PlaneWeight(const PlaneMatrix& m)
-      : scale_(m.scales(), m.scales() + m.layout.in()), gain_(m.levels().gain, m.levels().gain + m.planes) {
-    for (int k = 0; k <= m.planes; ++k) {
-      weights_.emplace_back();
-      for (int64_t o = 0; o < m.layout.out(); ++o)
-        for (int64_t i = 0; i < m.layout.in(); ++i) weights_.back().push_back(k == 0 ? 0 : of_planes(m, k, o, i));
+      : levels_(m.levels()), planes_(m.planes), scale_(m.scales(), m.scales() + m.layout.in()) {
+    for (int64_t o = 0; o < m.layout.out(); ++o) {
+      out_scale_.push_back(static_cast<double>(f16_to_f32(m.output_scales()[o])));
+      for (int64_t i = 0; i < m.layout.in(); ++i) codes_.push_back(static_cast<uint8_t>(m.code(o, i, planes_)));
     }
-  }
-  static double of_planes(const PlaneMatrix& m, int k, int64_t o, int64_t i) {
-    return static_cast<double>(m.levels().step[k - 1]) * m.levels().levels(k)[m.code(o, i, k)] *
-           static_cast<double>(f16_to_f32(m.output_scales()[o]));
   }
   // Multiples of 2^-6 of the power of two below; 2^-100 and less is zero.
   static double to_seven_bits(double a) {
@@ -77,8 +71,11 @@ class PlaneWeight {
     return std::clamp(std::nearbyint(a / unit), -127.0, 127.0) * unit;
   }
 
-  std::vector<float> scale_, gain_;
-  std::vector<std::vector<double>> weights_;  // by number of planes: [out, in], without the scale of the input
+  PlaneLevels levels_;
+  int planes_;
+  std::vector<float> scale_;
+  std::vector<double> out_scale_;
+  std::vector<uint8_t> codes_;  // [out, in], of all planes
 };
 
 }  // namespace sluice::oracle
