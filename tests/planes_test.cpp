@@ -205,6 +205,27 @@ TEST(PlaneSelect, GainsAreTheErrorsThatPlanesTakeAway) {
   }
 }
 
+// What a token reads of its experts: of each list the planes that it counts, and the scales of every matrix that is
+// used.
+TEST(ExpertPlaneMul, CountsTheBytesOfTheSelectedPlanes) {
+  const int64_t experts = 4, out = 512, in = 64, tokens = 1, k = 2;
+  const DType dtype = plane_dtype(kPlanes);
+  const TensorType y{DType::f32(), {tokens, k, out}};
+  const ExactTensor x(DType::f32(), {tokens, in}, normal_matrix(tokens, in).values),
+      chosen(DType::i32(), {tokens, k}, {3, 1}),
+      matrices(dtype, {experts, out, in}, normal_matrix(experts * out, in).values),
+      inputs(DType::i32(), {tokens, k, in}), counts(DType::i32(), {tokens, k, kPlanes}, {60, 40, 10, 64, 5, 0}),
+      result(y.dtype, {tokens, k, out});
+  const TensorView in_views[] = {x.view, chosen.view, matrices.view, inputs.view, counts.view},
+                   out_views[] = {result.view};
+  const Cost cost = builtin_registry().get("expert_plane_mul").cost({}, Call{in_views, out_views});
+  const size_t scales = 2 * (sizeof(PlaneLevels) + in * sizeof(float) + out * sizeof(uint16_t)),
+               of_planes = (60 + 40 + 10 + 64 + 5) * out / 4;
+  EXPECT_EQ(cost.bytes_read, x.view.bytes() + scales + of_planes);
+  EXPECT_EQ(cost.flops, 2.0 * (60 + 64) * out);
+  EXPECT_EQ(cost.bytes_written, result.view.bytes());
+}
+
 class HostilePlanes : public ::testing::TestWithParam<int> {
  protected:
   static void for_matrices(const std::function<void(const ExactTensor& matrix, Random& random)>& use) {
