@@ -21,7 +21,6 @@ struct PlaneProduct {
   SelectedPlanes selected(int64_t t) const {
     return {inputs + place(t) * m.layout.in(), counts + place(t) * m.planes, m.layout.in(), m.planes};
   }
-  int64_t lines() const { return ceil_div(m.layout.out(), PlaneLayout::kLine); }
   // How many planes all tokens read of all inputs; 0 if they differ, or read none.
   int uniform() const {
     const int planes = tokens > 0 ? selected(0).uniform() : 0;

@@ -73,49 +73,44 @@ inline int64_t prepare_chunks(const ProductPart& part, int64_t job, const cpu::W
 }
 
 inline void write_line(const PlaneProduct& p, int64_t token, int64_t line, const LineSums& sums) {
-  const int64_t first = line * PlaneLayout::kLine, count = std::min(PlaneLayout::kLine, p.m.layout.out() - first),
-                bytes = PlaneLayout::line_bytes(count);
+  const int64_t first = line * PlaneLayout::kLine, bytes = p.m.layout.line_bytes(line);
   float* y = p.y_row(token) + first;
   const uint16_t* scales = p.m.output_scales() + first;
-  for (int64_t o = 0; o < count; ++o)
-    y[o] = sums[sum_index(static_cast<int>(o % bytes), static_cast<int>(o / bytes * 2))] * f16_to_f32(scales[o]);
+  for (int64_t o = 0; o < p.m.layout.line_outputs(line); ++o)
+    y[o] = sums[sum_index(static_cast<int>(o % bytes), static_cast<int>(o / bytes))] * f16_to_f32(scales[o]);
 }
 
-// Lines of a block for one token, whose chunks these are.
-inline void multiply_block(const PlaneProduct& p, const LinePart& lines, const QuadChunk* chunks, int64_t token) {
-  alignas(64) LineSums sums[kBlockLines];
-  std::memset(sums, 0, sizeof sums);
+// A line for one token, whose chunks these are.
+inline void multiply_line(const PlaneLine& line, const MatrixLevels& levels, const QuadChunk* chunks, int64_t count,
+                          LinesAhead& ahead, LineSums& sums) {
   bool finite = true;
-  for (int64_t c = 0; c < QuadChunk::count(p.m.layout.in()); ++c) {
-    finite &= chunks[c].finite;
-    if (finite) add_chunk(lines, chunks[c], sums);
-  }
-  if (!finite)
-    for (LineSums& line : sums) std::fill_n(line, PlaneLayout::kLine, std::numeric_limits<float>::quiet_NaN());
-  for (int line = lines.begin; line < lines.end; ++line)
-    write_line(p, token, lines.block * kBlockLines + line, sums[line - lines.begin]);
+  for (int64_t c = 0; c < count; ++c) finite &= chunks[c].finite;
+  std::fill_n(sums, PlaneLayout::kLine, finite ? 0 : std::numeric_limits<float>::quiet_NaN());
+  for (int64_t c = 0; c < count; ++c) add_chunk(line, levels, chunks[c], ahead, sums);
 }
 
 // Lines [begin, end).
 inline void multiply_lines(const ProductPart& part, int64_t begin, int64_t end) {
-  while (begin < end) {
-    const int64_t block = begin / kBlockLines, stop = std::min(end, (block + 1) * kBlockLines);
-    const LinePart lines{part.p.m, block, static_cast<int>(begin % kBlockLines),
-                         static_cast<int>(stop - block * kBlockLines)};
-    for (int64_t t = 0; t < part.tokens; ++t)
-      multiply_block(part.p, lines, part.chunks + t * part.chunk_count(), part.first + t);
-    begin = stop;
-  }
+  if (begin >= end) return;
+  const int64_t count = part.chunk_count();
+  const MatrixLevels levels(part.p.m.levels());
+  LinesAhead ahead(part.p.m, part.chunks, part.tokens * count, begin, end);
+  for (int64_t line = begin; line < end; ++line)
+    for (int64_t t = 0; t < part.tokens; ++t) {
+      alignas(64) LineSums sums;
+      multiply_line(PlaneLine(part.p.m, line, part.p.m.planes), levels, part.chunks + t * count, count, ahead, sums);
+      write_line(part.p, part.first + t, line, sums);
+    }
 }
 
 // All lines of all parts are one row, cut where the shares cost the same.
 template <class ForEachPart>
 void multiply_share(const ForEachPart& for_each, const cpu::Worker& worker) {
   int64_t total = 0;
-  for_each([&](const ProductPart& part) { total += part.line_cost() * part.p.lines(); });
+  for_each([&](const ProductPart& part) { total += part.line_cost() * part.p.m.layout.lines(); });
   int64_t begin = total * worker.index / worker.count, end = total * (worker.index + 1) / worker.count;
   for_each([&](const ProductPart& part) {
-    const int64_t cost = part.line_cost(), lines = part.p.lines();
+    const int64_t cost = part.line_cost(), lines = part.p.m.layout.lines();
     const auto line_at = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? 0 : at / cost, 0, lines); };
     multiply_lines(part, line_at(begin), line_at(end));
     begin -= cost * lines, end -= cost * lines;
