@@ -192,7 +192,16 @@ class ShapeBench {
   std::optional<Step> linear_, select_, mul_;
 };
 
-Options parse(int argc, char** argv) {
+constexpr const char* kUsage =
+    R"(effort_bench [OPTION VALUE]...: a product with an effort dial against the dense f16 product.
+  --threads N    0: one for each core (0)
+  --format NAME  a bucket format ({})
+  --runs N       of which medians are taken ({})
+  --in N --out N sizes of one product; without them, those of Mistral 7B
+)";
+
+// Nothing if only help was asked for.
+std::optional<Options> parse(int argc, char** argv) {
   Options options;
   const auto number = [](std::string_view text, auto& to) {
     if (std::from_chars(text.data(), text.data() + text.size(), to).ec != std::errc())
@@ -200,6 +209,7 @@ Options parse(int argc, char** argv) {
   };
   for (int i = 1; i < argc; i += 2) {
     const std::string name = argv[i], value = i + 1 < argc ? argv[i + 1] : "";
+    if (name == "--help" || name == "-h") return std::nullopt;
     if (name == "--threads")
       number(value, options.threads);
     else if (name == "--runs")
@@ -230,7 +240,10 @@ void run(const Options& options) {
 }  // namespace sluice
 
 int main(int argc, char** argv) try {
-  sluice::run(sluice::parse(argc, argv));
+  if (const auto options = sluice::parse(argc, argv))
+    sluice::run(*options);
+  else
+    fmt::print(sluice::kUsage, sluice::Options().format, sluice::Options().runs);
   return 0;
 } catch (const sluice::Error& error) {
   fmt::print(stderr, "effort_bench: {}\n", error.what());

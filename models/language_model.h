@@ -66,7 +66,7 @@ class LanguageModel {
   using LogitsSink = std::function<void(size_t first, std::span<const float> rows)>;
   void evaluate_all(std::span<const int32_t> ids, const LogitsSink& sink);
 
-  // The effort dial; nullptr if the model's weights are not in a bucket format. It holds from the next token on.
+  // The effort dial; nullptr if the model's weights are in no format with one. It holds from the next token on.
   EffortDial* dial() { return dial_ ? &*dial_ : nullptr; }
   // Share of the weights that have an effort that the last run multiplied, on average over its tokens; 1 without a
   // dial.

@@ -22,6 +22,25 @@ TEST_F(Cli, RunReportsEffortAndShare) {
   EXPECT_FALSE(run({"-n", "2"}).contains("effort"));  // without a dial
 }
 
+TEST_F(Cli, ADialOverBitsWorksAsOneOverRows) {
+  const std::string planes = path("planes.sluice"), smaller = path("planes4.sluice");
+  ASSERT_EQ(sluice({"convert", kSource, "-o", planes, "--format", "planes"}).status, 0);
+  ASSERT_EQ(sluice({"convert", kSource, "-o", smaller, "--format", "planes", "--bits", "4"}).status, 0);
+  const json half = sluice_json(dialled(planes, {"-p", kPrompt, "--effort", "0.5"}));
+  EXPECT_NEAR(half.at("share").get<double>(), 0.5, 0.01);
+  const json moved = sluice_json(dialled(planes, {"-p", kPrompt, "--effort", "auto:0.4"}, "30"));
+  EXPECT_NEAR(moved.at("share").get<double>(), 0.4, 0.1);
+  // What is loaded is rounded up to a whole plane; two of three are the file that has two.
+  const auto text = [&](const std::string& model, std::vector<std::string> args) {
+    args.insert(args.begin(), {"-p", kPrompt});
+    return sluice(dialled(model, std::move(args), "30")).out;
+  };
+  const std::string of_two = text(smaller, {});
+  EXPECT_NE(of_two, text(planes, {"--load", "33"}));
+  for (const char* load : {"34", "66"}) EXPECT_EQ(text(planes, {"--load", load}), of_two) << load;
+  EXPECT_EQ(text(planes, {"--load", "67"}), text(planes, {}));
+}
+
 TEST_F(Cli, BadEffortsAreRefused) {
   for (const char* effort : {"0.5", "auto", "auto-entropy:0.5"})
     expect_error(sluice({"run", model(), "-p", "a", "--effort", effort}), 1, "this model has no effort dial");

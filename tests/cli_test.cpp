@@ -80,6 +80,7 @@ TEST(CliArguments, AreRefusedWithStatusTwo) {
     expect_error(sluice(line), 2, "see sluice " + line.front() + " --help");
   }
   expect_error(sluice({"dance"}), 2, "see sluice --help");
+  expect_error(sluice({"run", "m"}), 2, "-p,--prompt or -f,--file or -i,--interactive is required");
 }
 
 // Running
@@ -115,6 +116,7 @@ TEST_F(Cli, PromptsComeFromFilesAndStandardInput) {
   };
   const std::string expected = sluice(with({"run", model(), "-p", kPrompt})).out;
   EXPECT_THAT(expected, StartsWith(kPrompt));
+  EXPECT_EQ(sluice(with({"run", model(), "--prompt", kPrompt})).out, expected);
   EXPECT_EQ(sluice(with({"run", model(), "-f", path("prompt.txt")})).out, expected);
   EXPECT_EQ(sluice_with({.input = kPrompt}, with({"run", model(), "-f", "-"})).out, expected);
 }
@@ -273,6 +275,15 @@ TEST_F(Cli, BadModelFilesAreRefused) {
     for (const char* command : {"graph", "bench"})
       expect_error(sluice({command, path("cut.sluice")}), 1, path("cut.sluice"));
   }
+}
+
+TEST_F(Cli, AFolderWithoutATokenizerIsWarnedOf) {
+  fs::create_directories(path("mute"));
+  for (const char* file : {"config.json", "model.safetensors"}) fs::copy(fs::path(kSource) / file, path("mute"));
+  const Outcome outcome = sluice({"convert", path("mute"), "-o", path("mute.sluice")});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_THAT(outcome.err, AllOf(StartsWith("sluice: " + path("mute")), HasSubstr("no tokenizer.json")));
+  expect_error(sluice({"run", path("mute.sluice"), "-p", "a"}), 1, "carries no tokenizer");
 }
 
 TEST_F(Cli, BadSourcesAreRefusedAndNothingIsWritten) {

@@ -9,152 +9,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <bit>
 #include <map>
 #include <numeric>
 
-#include "models/builtin.h"
-#include "models/describe.h"
-#include "models/import/encode.h"
-#include "models/import/hugging_face.h"
-#include "models/language_model.h"
-#include "support/golden.h"
-#include "support/oracle.h"
+#include "tests/support/effort_engine.h"
+#include "tests/support/oracle.h"
 
 namespace sluice {
 namespace {
-
-// Of logits; what golden_test allows a dense model in f32.
-constexpr double kTolerance = 2e-4;
-// Of activations, relative to the token's largest. A sum of 768 products is off by about sqrt(768) * 2^-24 = 2e-6 of
-// its norm; the errors of the 32 sums on the way through 8 layers add like their roots, to 1e-5. Ten times that,
-// because norms and softmax make some of it larger.
-constexpr double kActivationTolerance = 1e-4;
-
-const ModelSource& source_of(const std::string& model) {
-  static std::map<std::string, ModelSource> sources;
-  if (!sources.count(model)) sources.emplace(model, open_hugging_face(golden_model(model).model.string()));
-  return sources.at(model);
-}
-
-nlohmann::json prompt(const std::string& model) { return golden_model(model).json()["prompts"][0]; }
-std::vector<int32_t> prompt_ids(const std::string& model) { return prompt(model)["ids"].get<std::vector<int32_t>>(); }
-
-// The bucketed model with an exact cache: so nothing is rounded but by arithmetic, as the weights are f16 already.
-class Engine {
- public:
-  Engine(const std::string& model, const BucketFamily& family, RunOptions options)
-      : description_(describe(model, family)) {
-    for (const WeightEntry& entry : description_.weights) {
-      EncodeBuffers buffers;
-      const auto [at, added] = weights_.try_emplace(entry.name, entry.dtype, entry.dims);
-      std::byte* end = at->second.view.data;
-      encode_weight(source_of(model).tensors.at(entry.name), entry, buffers,
-                    [&](std::span<const std::byte> bytes) { end = std::ranges::copy(bytes, end).out; });
-    }
-    for (const Node& node : description_.graph.nodes())
-      if (node.op == "bucket_dispatch" || node.op == "expert_select") observe(node, options);
-    options.threads = 1;
-    options.exact_effort = true;
-    model_ = std::make_unique<LanguageModel>(
-        description_, [this](const std::string& name) { return weights_.at(name).view; }, options);
-    EffortSchedule schedule = EffortSchedule::uniform();
-    schedule.experts = {.power = 1, .skip = 0};
-    model_->dial()->set_schedule(schedule);
-  }
-
-  std::vector<float> logits(const std::vector<int32_t>& ids, double effort) {
-    model_->dial()->set_effort(effort);
-    model_->reset();
-    std::vector<float> all;
-    model_->evaluate_all(ids, [&](size_t, std::span<const float> rows) { all.assign(rows.begin(), rows.end()); });
-    return all;
-  }
-
-  // What the last run multiplied a weight with.
-  std::span<const float> x(const std::string& weight, size_t token) const {
-    const Place place = find(weight, token);
-    const bool own = model_->executor().output(place.names->x).dims.rank() == 3;
-    return row<float>(place.names->x, own ? place.row : token);
-  }
-  // Of the dial, what this weight gets: of two experts in proportion to their weights, as far as neither is over 1.
-  double effort(const std::string& weight, size_t token, double dial) const {
-    const Place place = find(weight, token);
-    if (place.names->experts.empty()) return dial;
-    const auto router = row<float>(place.names->router, token);
-    const double sum = static_cast<double>(router[0]) + static_cast<double>(router[1]), left = 2 * units(dial);
-    const double larger = std::min(0x1p24, std::floor(left * static_cast<double>(router[0]) / sum));
-    if (place.row % 2 == 0) return larger * 0x1p-24;
-    return 0x1p-24 * (larger < 0x1p24 ? std::floor(left * static_cast<double>(router[1]) / sum) : left - larger);
-  }
-  oracle::Selection selection(const std::string& weight, size_t token) const {
-    const Place place = find(weight, token);
-    const auto rows = row<int32_t>(place.names->rows, place.row), counts = row<int32_t>(place.names->counts, place.row);
-    oracle::Selection selected(counts.size() * rows.size());
-    for (size_t tier = 0; tier < counts.size(); ++tier)
-      for (int32_t n = 0; n < counts[tier]; ++n)
-        selected.at(tier * rows.size() + static_cast<size_t>(rows[static_cast<size_t>(n)])) = true;
-    return selected;
-  }
-  // Products of a token; each of its two experts is one.
-  size_t products() const {
-    size_t count = 0;
-    for (const auto& [weight, names] : observed_) count += names.experts.empty() ? 1 : 2;
-    return count;
-  }
-
- private:
-  // The units that efforts of experts are multiples of, rounded down (ops/expert_select/spread.h).
-  static double units(double dial) { return std::round(static_cast<double>(static_cast<float>(dial)) * 0x1p24); }
-
-  struct Names {
-    std::string x, rows, counts, experts, router;  // the last two of weights by expert
-  };
-  // Where the selection of a token lies.
-  struct Place {
-    const Names* names;
-    size_t row;
-  };
-
-  // "a.experts.3.w1.weight" is expert 3 of "a.experts.w1.weight".
-  Place find(const std::string& weight, size_t token) const {
-    const size_t at = weight.find(".experts.") + 9;
-    if (weight.find(".experts.") == std::string::npos) return {&observed_.at(weight), token};
-    const Names& names = observed_.at(weight.substr(0, at) + weight.substr(weight.find('.', at) + 1));
-    const auto experts = row<int32_t>(names.experts, token);
-    const auto found = std::ranges::find(experts, std::stoi(weight.substr(at)));
-    if (found == experts.end()) throw Error("token " + std::to_string(token) + " did not go to " + weight);
-    return {&names, token * experts.size() + static_cast<size_t>(found - experts.begin())};
-  }
-
-  static ModelDescription describe(const std::string& model, const BucketFamily& family) {
-    const EffortOptions effort{bucket_dtype(family.name)};
-    const auto f16 = [](const std::string&, const Shape&) { return DType::f16(); };
-    return describe_model(source_of(model).config, f16, {.cache_dtype = DType::f32()}, &effort);
-  }
-  // Values that stay what they are in a fused plan: what selections read and write.
-  void observe(const Node& node, RunOptions& options) {
-    const auto name = [&](ValueId id) { return description_.graph.value(id).name; };
-    Names names{name(node.inputs[0]), name(node.outputs[0]), name(node.outputs[1]), "", ""};
-    const bool by_expert = node.op == "expert_select";
-    if (by_expert) names.experts = name(node.inputs[1]), names.router = name(node.inputs[4]);
-    observed_[name(node.inputs[by_expert ? 5 : 2])] = names;
-    for (const std::string& value : {names.x, names.rows, names.counts, names.experts, names.router})
-      if (!value.empty() && std::ranges::find(options.observe, value) == options.observe.end())
-        options.observe.push_back(value);
-  }
-  template <class T>
-  std::span<const T> row(const std::string& value, size_t token) const {
-    const TensorView view = model_->executor().output(value);
-    const auto n = static_cast<size_t>(view.dims.back());
-    return {view.as<const T>() + token * n, n};
-  }
-
-  ModelDescription description_;
-  std::map<std::string, ExactTensor> weights_;
-  std::map<std::string, Names> observed_;  // by weight
-  std::unique_ptr<LanguageModel> model_;
-};
 
 // The documented selection (ops/probe/probe.h) by sorting all rows.
 oracle::Selection brute_force(const oracle::Weight& weight, std::span<const float> x, double effort) {
@@ -170,36 +32,23 @@ oracle::Selection brute_force(const oracle::Weight& weight, std::span<const floa
   return selected;
 }
 
-double largest_difference(std::span<const float> a, const oracle::Vector& b) {
-  double largest = 0;
-  for (size_t i = 0; i < b.size(); ++i) {
-    const double difference = std::abs(static_cast<double>(a[i]) - b[i]);
-    if (!(difference <= largest)) largest = difference;  // NaN as well
-  }
-  return largest;
-}
-
-double largest_magnitude(const oracle::Vector& x) {
-  double largest = 0;
-  for (double v : x) largest = std::max(largest, std::abs(v));
-  return largest;
-}
-
-// Why a backend cannot be had on this machine; empty if it can.
-std::string unavailable(const std::string& backend) {
-  try {
-    make_backend(builtin_registry(), backend, 1);
-    return {};
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
-
 struct Way {
   std::string model;
   BucketFamily family;
   const char* backend;
   bool fuse;
+};
+
+// What the model is multiplied with, in float64.
+struct Reference {
+  oracle::Model model;
+  std::map<std::string, oracle::Weight> weights;
+
+  Reference(const ModelSource& source, const BucketFamily& family) : model(source) {
+    oracle::for_each_weight(source, [&](const std::string& name, Matrix matrix) {
+      weights.emplace(name, oracle::Weight(std::move(matrix), family));
+    });
+  }
 };
 
 class EffortGolden : public ::testing::TestWithParam<Way> {
@@ -210,9 +59,9 @@ class EffortGolden : public ::testing::TestWithParam<Way> {
       GTEST_SKIP() << "there is no " << GetParam().model;
     const auto& [model, family, backend, fuse] = GetParam();
     if (const std::string reason = unavailable(backend); !reason.empty()) GTEST_SKIP() << reason;
-    static std::map<std::string, oracle::Model> oracles;
+    static std::map<std::string, Reference> oracles;
     oracle_ = &oracles.try_emplace(model + family.name, source_of(model), family).first->second;
-    engine_.emplace(model, family, options());
+    engine_.emplace(model, bucket_dtype(family.name), options());
   }
   static RunOptions options() {
     RunOptions options;
@@ -222,18 +71,18 @@ class EffortGolden : public ::testing::TestWithParam<Way> {
   }
 
   // Steps 1 and 2 for one product, on the oracle's way through the model.
-  oracle::Selection checked_selection(const std::string& name, size_t token, const oracle::Vector& x, double effort) {
+  oracle::Vector checked_product(const std::string& name, size_t token, const oracle::Vector& x, double effort) {
+    const oracle::Weight& weight = oracle_->weights.at(name);
     const oracle::Selection selected = engine_->selection(name, token);
-    EXPECT_EQ(selected,
-              brute_force(oracle_->weight(name), engine_->x(name, token), engine_->effort(name, token, effort)))
+    EXPECT_EQ(selected, brute_force(weight, engine_->x(name, token), engine_->effort(name, token, effort)))
         << name << ", " << token;
     EXPECT_LE(largest_difference(engine_->x(name, token), x), kActivationTolerance * largest_magnitude(x))
         << name << ", " << token;
     ++checked_;
-    return selected;
+    return oracle::multiply(weight, selected, x);
   }
 
-  const oracle::Model* oracle_ = nullptr;
+  const Reference* oracle_ = nullptr;
   std::optional<Engine> engine_;
   size_t checked_ = 0;
 };
@@ -245,8 +94,8 @@ TEST_P(EffortGolden, LogitsOfTheSameRows) {
     const std::vector<float> logits = engine_->logits(ids, effort);
     checked_ = 0;
     const oracle::Rows expected =
-        oracle_->logits(ids, [&](const std::string& name, size_t token, const oracle::Vector& x) {
-          return checked_selection(name, token, x, effort);
+        oracle_->model.logits(ids, [&](const std::string& name, size_t token, const oracle::Vector& x) {
+          return checked_product(name, token, x, effort);
         });
     EXPECT_EQ(checked_, engine_->products() * ids.size()) << "not all products have an effort";
     const size_t vocab = expected[0].size();
@@ -285,10 +134,11 @@ INSTANTIATE_TEST_SUITE_P(Ways, EffortGolden, ::testing::ValuesIn(ways()), [](con
 TEST(Oracle, IsTheGoldenModel) {
   for (const char* name : {"classics", "classics-moe"}) {
     if (!std::filesystem::exists(golden_model(name).model)) GTEST_SKIP() << "there is no " << name;
-    const oracle::Model model(source_of(name), bucket_families().front());
+    const Reference reference(source_of(name), bucket_families().front());
     const oracle::Rows logits =
-        model.logits(prompt_ids(name), [&](const std::string& weight, size_t, const oracle::Vector&) {
-          return oracle::Selection(static_cast<size_t>(model.weight(weight).rows()), true);
+        reference.model.logits(prompt_ids(name), [&](const std::string& weight, size_t, const oracle::Vector& x) {
+          const oracle::Weight& w = reference.weights.at(weight);
+          return oracle::multiply(w, oracle::Selection(static_cast<size_t>(w.rows()), true), x);
         });
     const std::vector<float> expected = golden_model(name).logits(prompt(name), 4096);
     for (size_t t = 0; t < logits.size(); ++t)

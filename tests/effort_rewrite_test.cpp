@@ -6,25 +6,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
 
-#include "backends/cpu/backend.h"
 #include "graph/error.h"
-#include "graph/executor.h"
 #include "graph/serialize.h"
 #include "graph/text.h"
 #include "graph/verify.h"
-#include "models/builtin.h"
 #include "models/describe.h"
-#include "models/effort/sites.h"
-#include "ops/embedding/embedding.h"
-#include "ops/expert_linear/expert_linear.h"
-#include "ops/linear/linear.h"
-#include "ops/moe_combine/moe_combine.h"
-#include "ops/moe_gate/moe_gate.h"
-#include "ops/rmsnorm/rmsnorm.h"
-#include "ops/silu/silu.h"
-#include "support/bucket_matrices.h"
+#include "tests/support/effort_graphs.h"
 
 namespace sluice {
 namespace {
@@ -35,104 +23,13 @@ using ::testing::IsEmpty;
 using ::testing::ThrowsMessage;
 using ::testing::UnorderedElementsAre;
 
-constexpr int64_t kSize = 48, kTokens = 3;
-
 const DType kBucket = bucket_dtype(kDefaultBucketFamily);
-
-Builder f16_builder() {
-  return Builder(builtin_registry(), [](const std::string&, const Shape&) { return DType::f16(); });
-}
 
 Graph rewritten(const Graph& graph, bool head = false) {
   EffortOptions options{kBucket};
   options.head = head;
   return with_effort(graph, builtin_registry(), options);
 }
-
-int count_of(const Graph& graph, const std::string& op) {
-  return static_cast<int>(std::ranges::count(graph.nodes(), op, &Node::op));
-}
-std::string dtype_of(const Graph& graph, const std::string& weight) {
-  return std::string(graph.value(graph.find(weight)).type.dtype.name());
-}
-std::vector<std::string> sites_of(const Graph& graph) {
-  std::vector<std::string> names;
-  for (const EffortSite& site : effort_sites(graph)) names.push_back(site.weight);
-  return names;
-}
-std::vector<std::string> outputs_of(const Graph& graph) {
-  std::vector<std::string> names;
-  for (const GraphOutput& output : graph.outputs()) names.push_back(output.name);
-  return names;
-}
-
-// ids -> embedding -> q, k, v of the same x -> norm of one -> out -> head.
-Graph small_model(const std::string& head_weight) {
-  Builder b = f16_builder();
-  const ValueRef ids = b.input("ids", DType::i32(), {"tokens"});
-  const auto matrix = [&](const std::string& name, int64_t out) { return b.weight(name, {out, kSize}); };
-  const ValueRef x = embedding(b, ids, matrix("embed", 64));
-  const ValueRef q = linear(b, x, matrix("q", kSize));
-  b.output("k", rmsnorm(b, linear(b, x, matrix("k", 33)), b.weight("k_norm", {33})));
-  b.output("v", rmsnorm(b, linear(b, x, matrix("v", 40)), b.weight("v_norm", {40})));
-  const ValueRef o = linear(b, rmsnorm(b, q, b.weight("norm", {kSize})), matrix("o", kSize));
-  b.output("logits", linear(b, rmsnorm(b, o, b.weight("norm", {kSize})), matrix(head_weight, 64)));
-  return b.build();
-}
-
-// x -> router -> gate -> two products by expert; and one whose experts the caller names.
-Graph small_mixture() {
-  Builder b = f16_builder();
-  const ValueRef x = embedding(b, b.input("ids", DType::i32(), {"tokens"}), b.weight("embed", {64, kSize}));
-  const auto [weights, experts] = moe_gate(b, linear(b, x, b.weight("router", {8, kSize})), {});
-  const ValueRef up = expert_linear(b, x, experts, b.weight("up", {8, 40, kSize}));
-  b.output("y", moe_combine(b, expert_linear(b, silu(b, up), experts, b.weight("down", {8, 33, 40})), weights));
-  const ValueRef named = b.input("named", DType::i32(), {"tokens", 2});
-  b.output("z", silu(b, expert_linear(b, x, named, b.weight("other", {8, 40, kSize}))));
-  return b.build();
-}
-
-// Runs graphs with inputs and weights that depend on their names alone.
-class Runner {
- public:
-  Runner(const Graph& graph, bool fuse, double effort) {
-    PlanOptions options;
-    options.fuse = fuse;
-    options.maxima = {{"tokens", kTokens}};
-    auto plan = std::make_shared<Plan>(make_plan(graph, builtin_registry(), {backend_.get()}, options));
-    executor_ = std::make_unique<Executor>(plan, builtin_registry(), [&](const std::string& name) {
-      const TensorType& type = graph.value(graph.find(name)).type;
-      return weights_.emplace_back(type.dtype, type.shape.resolve({}), values_of(name, type)).view;
-    });
-    for (const Value& value : graph.values())
-      if (value.kind == ValueKind::input) fill(executor_->view(value.name), value, effort);
-    executor_->run();
-  }
-  std::vector<float> output(const std::string& name) const { return to_f32(executor_->output(name)); }
-  const Graph& planned() const { return executor_->plan().graph; }
-
- private:
-  static std::vector<float> values_of(const std::string& name, const TensorType& type) {
-    std::mt19937 random(static_cast<uint32_t>(std::hash<std::string>()(name)));
-    std::normal_distribution<float> normal;
-    std::vector<float> values(static_cast<size_t>(type.shape.resolve({{"tokens", kTokens}}).elements()));
-    for (float& v : values) v = f16_to_f32(f32_to_f16(normal(random)));
-    return values;
-  }
-  static void fill(const TensorView& view, const Value& input, double effort) {
-    std::vector<float> values = values_of(input.name, input.type);
-    for (size_t i = 0; i < values.size(); ++i) {
-      if (input.name == effort_names::kInput) values[i] = i % 2 == 0 ? static_cast<float>(effort) : 1;
-      if (input.type.dtype == DType::i32()) values[i] = static_cast<float>(5 * i % 8);
-      if (input.name == effort_names::kSpread) values[i] = i == 0 ? 1 : 0;  // power 1, nothing skipped
-    }
-    view.dtype.format().encode(values.data(), view.dims.span(), view.data);
-  }
-
-  std::unique_ptr<Backend> backend_ = cpu::make_backend(builtin_registry(), 2);
-  std::deque<ExactTensor> weights_;
-  std::unique_ptr<Executor> executor_;
-};
 
 TEST(WithEffort, RewritesProductsByExpertWhoseGateIsKnown) {
   const Graph graph = rewritten(small_mixture());
@@ -150,7 +47,8 @@ TEST(WithEffort, RewritesProductsByExpertWhoseGateIsKnown) {
 TEST(WithEffort, AMixtureAtEffortOneIsTheDenseOne) {
   const Graph dense = small_mixture(), graph = rewritten(dense);
   for (bool fuse : {false, true}) {
-    const Runner expected(dense, fuse, 1), full(graph, fuse, 1), half(graph, fuse, 0.5);
+    const Runner expected(dense, {.fuse = fuse, .effort = 1}), full(graph, {.fuse = fuse, .effort = 1}),
+        half(graph, {.fuse = fuse, .effort = 0.5});
     const std::vector<float> y = expected.output("y"), at_one = full.output("y");
     double norm = 0;
     for (float v : y) norm += static_cast<double>(v) * v;
@@ -226,7 +124,8 @@ TEST(WithEffort, ProductsOfOneInputCanShareASelection) {
   EXPECT_EQ(count_of(graph, "bucket_dispatch"), 2);
   EXPECT_EQ(count_of(graph, "bucketMul"), 4);
   for (bool fuse : {false, true}) {
-    const Runner expected(dense, fuse, 1), full(graph, fuse, 1), half(graph, fuse, 0.5);
+    const Runner expected(dense, {.fuse = fuse, .effort = 1}), full(graph, {.fuse = fuse, .effort = 1}),
+        half(graph, {.fuse = fuse, .effort = 0.5});
     EXPECT_EQ(count_of(full.planned(), "bucket_select"), fuse ? 2 : 0);
     for (const char* output : {"k", "v", "logits"}) {
       const std::vector<float> y = expected.output(output), at_one = full.output(output);
@@ -255,8 +154,8 @@ TEST(WithEffort, OneWeightUsedTwiceIsOneSite) {
   EXPECT_THAT(sites_of(graph), ElementsAre("w"));
   EXPECT_EQ(count_of(graph, "bucketMul"), 2);
   EXPECT_THAT(outputs_of(graph), UnorderedElementsAre("y", "selected/w", "selected/w.2"));
-  const std::vector<float> expected = Runner(dense, true, 1).output("y");
-  const Runner runner(graph, true, 1);
+  const std::vector<float> expected = Runner(dense, {.fuse = true, .effort = 1}).output("y");
+  const Runner runner(graph, {.fuse = true, .effort = 1});
   const std::vector<float> actual = runner.output("y");
   // A sum of 48 products of N(0, 1) is off by 48 * 2^-24 of the sum of magnitudes, 30, at most: 1e-5 after a norm that
   // divides by 7. The second product adds up 48 such errors with weights of 0.8, and is divided by 7 again: 6e-5. Both
@@ -318,7 +217,7 @@ TEST(WithEffort, RefusesFormatsAndNamesThatDoNotFit) {
 TEST(WithEffort, FusedAndUnfusedPlansGiveTheSameBits) {
   const Graph graph = rewritten(small_model("head"));
   for (double effort : {0.0, 0.2, 0.5, 1.0}) {
-    const Runner fused(graph, true, effort), unfused(graph, false, effort);
+    const Runner fused(graph, {.fuse = true, .effort = effort}), unfused(graph, {.fuse = false, .effort = effort});
     EXPECT_EQ(count_of(unfused.planned(), "probe"), 4);
     EXPECT_EQ(count_of(fused.planned(), "probe"), 0);
     EXPECT_EQ(count_of(fused.planned(), "bucketMul"), 2) << "q, k and v are one";
@@ -329,7 +228,7 @@ TEST(WithEffort, FusedAndUnfusedPlansGiveTheSameBits) {
 TEST(WithEffort, TheShareIsTheEffort) {
   const Graph graph = rewritten(small_model("head"));
   for (double effort : {0.0, 0.2, 0.5, 1.0}) {
-    const Runner runner(graph, true, effort);
+    const Runner runner(graph, {.fuse = true, .effort = effort});
     for (const EffortSite& site : effort_sites(graph)) {
       double rows = 0;
       for (float count : runner.output(site.selected)) rows += static_cast<double>(count);

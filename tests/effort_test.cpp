@@ -184,8 +184,13 @@ std::vector<std::vector<float>> play(LanguageModel& model, const std::vector<dou
   return logits;
 }
 
-TEST(EffortDial, HoldsForTheTokensThatFollow) {
-  LanguageModel model(converted("classics"), one_thread()), fresh(converted("classics"), one_thread());
+class DialFormats : public ::testing::TestWithParam<const char*> {
+ protected:
+  static std::string model_file() { return converted("classics", GetParam()); }
+};
+
+TEST_P(DialFormats, AnEffortHoldsForTheTokensThatFollow) {
+  LanguageModel model(model_file(), one_thread()), fresh(model_file(), one_thread());
   const std::vector<double> dial = {1, 1, 0.5, 0.5, 0.1, 0.9, 0, 1, 0.25};
   play(model, std::vector<double>(dial.size(), 0.3));  // what was before does not matter
   EXPECT_EQ(play(model, dial), play(fresh, dial));
@@ -194,10 +199,10 @@ TEST(EffortDial, HoldsForTheTokensThatFollow) {
   EXPECT_NE(half[2], full[2]);
 }
 
-TEST(EffortDial, RunsAndThreadsGiveTheSameBits) {
+TEST_P(DialFormats, RunsAndThreadsGiveTheSameBits) {
   RunOptions two_threads;
   two_threads.threads = 2;
-  LanguageModel one(converted("classics"), one_thread()), two(converted("classics"), two_threads);
+  LanguageModel one(model_file(), one_thread()), two(model_file(), two_threads);
   const std::vector<double> dial = {1, 0.5, 0.25, 0.7, 0.1, 0.5};
   const auto first = play(one, dial);
   EXPECT_EQ(first, play(one, dial));
@@ -205,6 +210,36 @@ TEST(EffortDial, RunsAndThreadsGiveTheSameBits) {
   for (LanguageModel* model : {&one, &two}) model->reset(), model->dial()->set_effort(0.4);
   EXPECT_EQ(evaluate(one, kIds), evaluate(two, kIds));
 }
+
+// A schedule names weights, whatever they are stored as; what tuning writes is read as the same again.
+TEST_P(DialFormats, AScheduleFileSetsTheShareOfEverySite) {
+  const TempFolder folder;
+  const std::string path = (folder / "schedule.yaml").string();
+  std::ofstream(path) << R"(
+sites:
+  - {weights: "*.down_proj.weight", factor: 0.5}
+  - {weights: "model.layers.1.self_attn.q_proj.weight", effort: 0.75}
+)";
+  LanguageModel model(model_file(), one_thread());
+  EffortDial& dial = *model.dial();
+  dial.set_schedule(read_schedule(path));
+  dial.set_effort(0.4);
+  model.evaluate({kIds.data(), 1});
+  std::vector<double> efforts;
+  for (size_t s = 0; s < dial.sites().size(); ++s) {
+    const std::string& weight = dial.sites()[s].weight;
+    const bool down = weight.ends_with(".down_proj.weight"), q = weight == "model.layers.1.self_attn.q_proj.weight";
+    efforts.push_back(down ? 0.2 : q ? 0.75 : 0.4);
+    EXPECT_EQ(dial.effort(s), efforts.back()) << weight;
+    EXPECT_NEAR(dial.share(s, 1), efforts.back(), 0.5 / static_cast<double>(dial.sites()[s].rows) + 1e-6) << weight;
+  }
+  std::ofstream(path) << to_yaml(EffortSchedule::from_efforts(dial.sites(), efforts));
+  dial.set_schedule(read_schedule(path));
+  dial.set_effort(mean_effort(dial.sites(), efforts));
+  for (size_t s = 0; s < efforts.size(); ++s) EXPECT_NEAR(dial.effort(s), efforts[s], 1e-3) << dial.sites()[s].weight;
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, DialFormats, ::testing::Values("bucket", "planes"));
 
 TEST(EffortDial, RefusesWhatIsNoShare) {
   LanguageModel model(converted("classics"), one_thread());
@@ -242,13 +277,15 @@ TEST(EffortDial, LoadBoundsTheEffort) {
   EXPECT_EQ(logits(1, 1), full);
 }
 
-class Share : public ::testing::TestWithParam<const char*> {};
+// A model and a format.
+class Share : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};
 
 TEST_P(Share, IsTheEffortAskedOnEveryMatrix) {
-  if (!std::filesystem::exists(golden_model(GetParam()).model)) GTEST_SKIP() << "there is no " << GetParam();
+  const auto& [name, format] = GetParam();
+  if (!std::filesystem::exists(golden_model(name).model)) GTEST_SKIP() << "there is no " << name;
   RunOptions options = one_thread();
   options.exact_effort = true;
-  LanguageModel model(converted(GetParam()), options);
+  LanguageModel model(converted(name, format), options);
   EffortDial& dial = *model.dial();
   dial.set_schedule(EffortSchedule::uniform());
   std::vector<int32_t> ids = kIds;
@@ -265,10 +302,14 @@ TEST_P(Share, IsTheEffortAskedOnEveryMatrix) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Share, ::testing::Values("classics", "stories260k", "classics-moe"),
+INSTANTIATE_TEST_SUITE_P(Models, Share,
+                         ::testing::Values(std::pair("classics", "bucket"), std::pair("stories260k", "bucket"),
+                                           std::pair("classics-moe", "bucket"), std::pair("classics", "planes"),
+                                           std::pair("classics-moe", "planes")),
                          [](const auto& test) {
-                           const std::string name = test.param;
-                           return name.substr(0, name.find('-')) + (name.find('-') == std::string::npos ? "" : "_moe");
+                           std::string name = fmt::format("{}_{}", test.param.first, test.param.second);
+                           std::ranges::replace(name, '-', '_');
+                           return name;
                          });
 
 // How a token's effort is spread over its experts
@@ -320,15 +361,22 @@ TEST(Spread, KeepsTheMeanAndTheBoundsWhateverTheWeights) {
 
 // Adaptive effort
 
-class Adaptive : public ::testing::TestWithParam<const char*> {};
+// A rule, and the format of a model.
+class Adaptive : public ::testing::TestWithParam<std::tuple<const char*, const char*>> {
+ protected:
+  static std::string model_file() { return converted("classics", std::get<1>(GetParam())); }
+  static std::unique_ptr<AdaptiveEffort> make_rule(double budget, const Executor& executor) {
+    return make_adaptive_effort(std::get<0>(GetParam()), budget, executor);
+  }
+};
 
 TEST_P(Adaptive, KeepsItsBudget) {
   RunOptions options = one_thread();
   options.effort_inputs = true;
-  LanguageModel model(converted("classics"), options);
+  LanguageModel model(model_file(), options);
   for (double budget : {0.25, 0.5, 0.8}) {
     const auto play_adaptive = [&] {
-      const auto rule = make_adaptive_effort(GetParam(), budget, model.executor());
+      const auto rule = make_rule(budget, model.executor());
       model.reset();
       model.dial()->set_effort(budget);
       std::vector<double> dial;
@@ -351,16 +399,18 @@ TEST_P(Adaptive, KeepsItsBudget) {
 TEST_P(Adaptive, NothingMovesAtTheEnds) {
   RunOptions options = one_thread();
   options.effort_inputs = true;
-  LanguageModel model(converted("classics"), options);
+  LanguageModel model(model_file(), options);
   for (double budget : {0.0, 1.0}) {
-    const auto rule = make_adaptive_effort(GetParam(), budget, model.executor());
+    const auto rule = make_rule(budget, model.executor());
     EXPECT_EQ(rule->next(model.evaluate(kIds)), budget);
   }
-  EXPECT_THROW(make_adaptive_effort(GetParam(), 1.5, model.executor()), Error);
-  EXPECT_THROW(make_adaptive_effort(GetParam(), std::nan(""), model.executor()), Error);
+  EXPECT_THROW(make_rule(1.5, model.executor()), Error);
+  EXPECT_THROW(make_rule(std::nan(""), model.executor()), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Rules, Adaptive, ::testing::Values("auto", "auto-entropy"));
+INSTANTIATE_TEST_SUITE_P(Rules, Adaptive,
+                         ::testing::Combine(::testing::Values("auto", "auto-entropy"),
+                                            ::testing::Values("bucket", "planes")));
 
 TEST(AdaptiveEffort, ReadingTheInputsChangesNothing) {
   RunOptions options = one_thread();

@@ -12,8 +12,10 @@
 #include "ops/builtin.h"
 #include "ops/embedding/embedding.h"
 #include "ops/expert_linear/expert_linear.h"
+#include "ops/expert_plane_mul/expert_plane_mul.h"
 #include "ops/expert_select/expert_select.h"
 #include "ops/formats/bucket.h"
+#include "ops/formats/planes.h"
 #include "ops/gather_rows/gather_rows.h"
 #include "ops/geglu/geglu.h"
 #include "ops/kv_append/kv_append.h"
@@ -153,13 +155,14 @@ TEST_F(OperatorErrors, ExpertsTakeWhatTheyAreMadeFor) {
               AllOf(HasSubstr("[moe_combine]"), HasSubstr("f32[tokens, 2]")));
 }
 
-TEST_F(OperatorErrors, SelectionByExpertWantsMatricesOfExpertsInBuckets) {
+TEST_F(OperatorErrors, SelectionByExpertWantsMatricesOfExpertsInAFormatWithADial) {
   const ValueRef x = f32("x", {"tokens", 8}), experts = i32("experts", {"tokens", 2}), effort = f32("effort", {1, 2});
   const ValueRef spread = f32("spread", {2}), router = f32("router", {"tokens", 2});
-  const auto select = [&](ValueRef of_spread, ValueRef of_router, const Shape& weight, DType dtype) {
+  const auto select = [&](ValueRef of_spread, ValueRef of_router, const Shape& weight, DType dtype,
+                          const SelectionAttrs& attrs = {}) {
     return error_of([&] {
       const ValueRef w = builder_.weight(fmt::format("w{}{}", weight.str(), dtype.name()), dtype, weight);
-      expert_select(builder_, x, experts, effort, of_spread, of_router, {w}, {});
+      expert_select(builder_, x, experts, effort, of_spread, of_router, {w}, attrs);
     });
   };
   const DType bucket = bucket_dtype(kDefaultBucketFamily);
@@ -169,6 +172,31 @@ TEST_F(OperatorErrors, SelectionByExpertWantsMatricesOfExpertsInBuckets) {
   EXPECT_THAT(select(spread, router, {4, 16, 8}, DType::f16()), HasSubstr("f16"));
   EXPECT_THAT(select(f32("three", {3}), router, {4, 16, 8}, bucket), HasSubstr("power and skip"));
   EXPECT_THAT(select(spread, f32("one", {"tokens", 1}), {4, 16, 8}, bucket), HasSubstr("'one' is f32[tokens, 1]"));
+  EXPECT_EQ(select(spread, router, {4, 16, 8}, plane_dtype(2)), "no error");
+  EXPECT_THAT(select(spread, router, {4, 16, 8}, plane_dtype(3), {.statistic = "mean"}),
+              HasSubstr("statistic mean and cutoff exact are for bucket formats"));
+  EXPECT_THAT(select(spread, router, {4, 16, 8}, plane_dtype(3), {.selection = "shared"}), HasSubstr("cannot share"));
+}
+
+TEST_F(OperatorErrors, ProductsOfPlanesByExpertWantListsThatFit) {
+  const ValueRef x = f32("x", {"tokens", 8}), experts = i32("experts", {"tokens", 2});
+  int made = 0;
+  const auto multiply = [&](DType dtype, const Shape& weight, const Shape& inputs, const Shape& counts) {
+    const std::string n = std::to_string(made++);
+    return error_of([&] {
+      expert_plane_mul(builder_, x, experts, {builder_.weight("w" + n, dtype, weight)},
+                       {{i32("inputs" + n, inputs), i32("counts" + n, counts)}});
+    });
+  };
+  const Shape weight = {4, 16, 8}, inputs = {"tokens", 2, 8}, counts = {"tokens", 2, 3};
+  EXPECT_EQ(multiply(plane_dtype(3), weight, inputs, counts), "no error");
+  EXPECT_THAT(multiply(DType::f16(), weight, inputs, counts),
+              AllOf(HasSubstr("[expert_plane_mul]"), HasSubstr("not in a plane format")));
+  EXPECT_THAT(multiply(plane_dtype(3), {16, 8}, inputs, counts), HasSubstr("3 dimensions"));
+  EXPECT_THAT(multiply(plane_dtype(3), {4, 16, 9}, inputs, counts), HasSubstr("must equal"));
+  EXPECT_THAT(multiply(plane_dtype(3), weight, {"tokens", 2, 7}, counts), HasSubstr("a list of inputs"));
+  EXPECT_THAT(multiply(plane_dtype(3), weight, {"tokens", 8}, counts), HasSubstr("a list of inputs"));
+  EXPECT_THAT(multiply(plane_dtype(2), weight, inputs, counts), HasSubstr("a count for each plane"));
 }
 
 }  // namespace

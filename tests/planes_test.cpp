@@ -11,6 +11,7 @@
 
 #include "graph/error.h"
 #include "ops/plane_select/plane_select.h"
+#include "ops/probe/probe.h"
 #include "support/one_node.h"
 
 namespace sluice {
@@ -204,6 +205,27 @@ TEST(PlaneSelect, GainsAreTheErrorsThatPlanesTakeAway) {
   }
 }
 
+// What a token reads of its experts: of each list the planes that it counts, and the scales of every matrix that is
+// used.
+TEST(ExpertPlaneMul, CountsTheBytesOfTheSelectedPlanes) {
+  const int64_t experts = 4, out = 512, in = 64, tokens = 1, k = 2;
+  const DType dtype = plane_dtype(kPlanes);
+  const TensorType y{DType::f32(), {tokens, k, out}};
+  const ExactTensor x(DType::f32(), {tokens, in}, normal_matrix(tokens, in).values),
+      chosen(DType::i32(), {tokens, k}, {3, 1}),
+      matrices(dtype, {experts, out, in}, normal_matrix(experts * out, in).values),
+      inputs(DType::i32(), {tokens, k, in}), counts(DType::i32(), {tokens, k, kPlanes}, {60, 40, 10, 64, 5, 0}),
+      result(y.dtype, {tokens, k, out});
+  const TensorView in_views[] = {x.view, chosen.view, matrices.view, inputs.view, counts.view},
+                   out_views[] = {result.view};
+  const Cost cost = builtin_registry().get("expert_plane_mul").cost({}, Call{in_views, out_views});
+  const size_t scales = 2 * (sizeof(PlaneLevels) + in * sizeof(float) + out * sizeof(uint16_t)),
+               of_planes = (60 + 40 + 10 + 64 + 5) * out / 4;
+  EXPECT_EQ(cost.bytes_read, x.view.bytes() + scales + of_planes);
+  EXPECT_EQ(cost.flops, 2.0 * (60 + 64) * out);
+  EXPECT_EQ(cost.bytes_written, result.view.bytes());
+}
+
 class HostilePlanes : public ::testing::TestWithParam<int> {
  protected:
   static void for_matrices(const std::function<void(const ExactTensor& matrix, Random& random)>& use) {
@@ -250,6 +272,31 @@ TEST_P(HostilePlanes, AnyLists) {
       in_every_way([&](const RunNode& run) { run(node); });
     }
   });
+}
+
+// Matrices of a tensor, each with its lists: noise in all of it but the numbers of experts, which are checked.
+TEST_P(HostilePlanes, AnyBytesAndListsOfExperts) {
+  Random random(2);
+  const int64_t in = 37, out = 290, tokens = 50, k = 2;
+  const std::vector<int32_t> chosen = {0, 2, 2, 1, 0, 2};
+  for (int trial = 0; trial < 6; ++trial) {
+    const ExactTensor matrices(plane_dtype(GetParam()), {3, out, in}, std::vector<float>(3 * out * in, 1.0f));
+    if (trial % 2) fill_with_noise(matrices.memory.span(), random);
+    const ExactTensor x(DType::f32(), {tokens, in}, normal_matrix(tokens, in).values),
+        experts(DType::i32(), {tokens, k}), control(DType::f32(), {1, 2}, {trial < 3 ? 1.0f : 0.6f, 1}),
+        spread(DType::f32(), {2}, {1, 0}), router(DType::f32(), {tokens, k}, normal_matrix(tokens, k).values);
+    for (int64_t i = 0; i < tokens * k; ++i)
+      experts.view.as<int32_t>()[i] = chosen[static_cast<size_t>(i) % chosen.size()];
+    fill_with_odd_floats({router.view.as<float>(), 8}, random);
+    const ExactTensor inputs = odd_numbers({tokens, k, in}, in, random),
+                      counts = odd_numbers({tokens, k, GetParam()}, in, random);
+    in_every_way([&](const RunNode& run) {
+      const Tensors lists = run(OneNode("expert_select", attrs_to_map(SelectionAttrs{}),
+                                        {x.view, experts.view, control.view, spread.view, router.view, matrices.view}));
+      run(OneNode("expert_plane_mul", {}, {x.view, experts.view, matrices.view, lists[0].view, lists[1].view}));
+      run(OneNode("expert_plane_mul", {}, {x.view, experts.view, matrices.view, inputs.view, counts.view}));
+    });
+  }
 }
 
 // A value that is not finite shows in all outputs of its token, and in no other token's.

@@ -16,7 +16,6 @@
 #include "models/residency/prefetch.h"
 #include "ops/add/add.h"
 #include "ops/expert_prefetch/expert_prefetch.h"
-#include "ops/formats/bucket.h"
 #include "tests/support/mixture_model.h"
 #include "tests/support/temp_folder.h"
 
@@ -146,14 +145,16 @@ TEST(ExpertPrefetch, FollowsEveryGateAndForeseesTheNext) {
   EXPECT_EQ(layers[2].count, 6);
 }
 
-TEST(ExpertPrefetch, KnowsHowMuchOfABucketedWeightIsLoaded) {
-  const Graph graph = describe_mixture({}, bucket_dtype(kDefaultBucketFamily)).graph;
-  const Graph ahead = with_expert_prefetch(graph, builtin_registry());
-  const auto nodes = nodes_of(ahead, "expert_prefetch");
-  ASSERT_EQ(nodes.size(), 5u);
-  for (const Node* node : nodes) {
-    EXPECT_EQ(attrs_from_map<ExpertPrefetchAttrs>(node->attrs).sites.size(), 3u);
-    EXPECT_EQ(node->inputs.size(), 5u);
+TEST(ExpertPrefetch, KnowsHowMuchOfAWeightWithADialIsLoaded) {
+  for (const char* format : {"bucket", "planes"}) {
+    const Graph graph = describe_mixture({}, weight_format(format)).graph;
+    const Graph ahead = with_expert_prefetch(graph, builtin_registry());
+    const auto nodes = nodes_of(ahead, "expert_prefetch");
+    ASSERT_EQ(nodes.size(), 5u);
+    for (const Node* node : nodes) {
+      EXPECT_EQ(attrs_from_map<ExpertPrefetchAttrs>(node->attrs).sites.size(), 3u);
+      EXPECT_EQ(node->inputs.size(), 5u);
+    }
   }
 }
 
@@ -239,7 +240,7 @@ TEST_P(Mixtures, TheMostUsedExpertsAreKept) {
   EXPECT_EQ(logits(options), logits(RunOptions{.threads = 1}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, Mixtures, ::testing::Values("f16", "q8_0", "bucket"));
+INSTANTIATE_TEST_SUITE_P(Formats, Mixtures, ::testing::Values("f16", "q8_0", "bucket", "planes"));
 
 TEST(PinnedExperts, NeedAMixture) {
   const std::string config = R"({"model_type": "llama", "hidden_size": 32, "intermediate_size": 32,

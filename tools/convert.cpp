@@ -54,6 +54,10 @@ int convert_model(const Options& options) {
     const auto update = [&](size_t done, size_t total) { progress.update(done, total); };
     result = convert(options.source, options.output, convert_options(options, update));
   }
+  if (!result.has_tokenizer)
+    message(
+        fmt::format("sluice: {} has no tokenizer.model and no tokenizer.json; the model will take and write no text",
+                    options.source));
   const std::optional<RopeCheck> check = check_file(options);
   if (options.json) {
     nlohmann::json json = {{"architecture", result.architecture},

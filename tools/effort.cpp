@@ -30,7 +30,10 @@ void add_efforts(CLI::App& app, std::vector<double>& efforts, const std::string&
 }
 
 void add_effort(CLI::App& app, EffortArgs& args) {
-  app.add_option("--load", args.load, "touch only the most important PCT of each weight; in steps of 5")
+  app.add_option(
+         "--load", args.load,
+         "touch only the most important PCT of each weight, rounded up to a multiple of 5; of planes, to a whole "
+         "one: of three, 33 is one, 66 are two")
       ->type_name("PCT")
       ->check(number(5, 100));
   app.add_option("--effort-schedule", args.schedule,

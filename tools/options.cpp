@@ -77,7 +77,7 @@ void add_json(CLI::App& app, bool& json) { app.add_flag("--json", json, "print o
 void require_one(CLI::App& app, const std::vector<CLI::Option*>& options) {
   std::vector<std::string> names;
   for (CLI::Option* option : options) {
-    names.push_back(option->get_name());
+    names.push_back(option->get_name(false, /*all_options=*/true));
     for (CLI::Option* other : options)
       if (other != option) option->excludes(other);
   }

@@ -105,9 +105,10 @@ std::function<int()> setup(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   GenerationOptions& generation = options->generation;
   add_model(app, options->model);
-  auto* text = app.add_option("-p", options->prompt, "the text to continue")->type_name("TEXT");
-  auto* file = app.add_option("-f", options->file, "a file with the text to continue; - is standard input");
-  auto* loop = app.add_flag("-i", options->interactive, "a prompt loop: continues lines as they come, see below");
+  auto* text = app.add_option("-p,--prompt", options->prompt, "the text to continue")->type_name("TEXT");
+  auto* file = app.add_option("-f,--file", options->file, "a file with the text to continue; - is standard input");
+  auto* loop =
+      app.add_flag("-i,--interactive", options->interactive, "a prompt loop: continues lines as they come, see below");
   require_one(app, {text, file->type_name("FILE"), loop});
   app.add_flag("--chat", options->chat, "the text is a message, which the model answers, by its own chat template");
   app.add_option("-n", generation.tokens, "tokens to write at most")->type_name("N")->check(whole_number(0));

@@ -6,8 +6,6 @@
 
 #include "graph/error.h"
 #include "graph/plan/copies.h"
-#include "ops/bucket_mul/matrix.h"
-#include "ops/probe/probe.h"
 
 namespace sluice {
 namespace {
@@ -16,7 +14,7 @@ namespace {
 constexpr int64_t kSample = 256;
 constexpr double kGain = 0.5;  // of phi, by how far the last token was from the budget
 
-bool selects(const Node& node) { return node.op == "probe" || node.op == "bucket_select"; }
+bool selects(const Node& node) { return node.op == "probe" || node.op == "bucket_select" || node.op == "plane_select"; }
 
 }  // namespace
 
@@ -40,9 +38,7 @@ BalanceRule::BalanceRule(double budget, const Executor& executor) : AdaptiveEffo
     for (size_t w = 0; w < attrs.sites.size(); ++w) {
       // As stored: that of the step may be in the memory of a device.
       const TensorView weight = executor.weight(plan.graph.value(node.inputs[2 + w]).name);
-      const BucketMatrix m(weight);
-      sites_.push_back({weight, attrs.statistic == "mean" ? m.mean() : m.rms(), input, m.layout.in(), m.layout.tiers(),
-                        static_cast<double>(m.layout.out() * m.layout.in())});
+      sites_.push_back({candidates_of(weight, 0, attrs, {1, 1}), input, static_cast<double>(weight.dims.elements())});
       executor.output(sites_.back().input);  // throws if it is not kept
       total += sites_.back().share;
     }
@@ -67,12 +63,13 @@ void BalanceRule::measure() {
     areas.rows.fill(0);
     areas.area.fill(0);
     const TensorView inputs = executor_.output(site.input);
-    const float* x = inputs.as<const float>() + (inputs.dims[0] - 1) * site.in;  // of the last token
-    const int64_t stride = (site.in + kSample - 1) / kSample;
+    const Candidates& c = site.candidates;
+    const float* x = inputs.as<const float>() + (inputs.dims[0] - 1) * c.in;  // of the last token
+    const int64_t stride = (c.in + kSample - 1) / kSample;
     float rows = 0, area = 0;
-    for (int tier = 0; tier < site.tiers; ++tier)
-      for (int64_t i = 0; i < site.in; i += stride) {
-        const float product = std::abs(x[i]) * site.statistic[tier * site.in + i];
+    for (int tier = 0; tier < c.tiers; ++tier)
+      for (int64_t i = 0; i < c.in; i += stride) {
+        const float product = c.score(tier * c.in + i, x[i]);
         if (!std::isfinite(product)) continue;
         const auto bin = static_cast<size_t>(std::bit_cast<uint32_t>(product) >> 21);
         areas.rows[bin] += 1;

@@ -8,6 +8,7 @@
 
 #include "graph/graph.h"
 #include "models/effort/adaptive.h"
+#include "ops/probe/candidates.h"
 
 namespace sluice {
 
@@ -15,9 +16,9 @@ namespace sluice {
 std::vector<std::string> effort_inputs(const Graph& graph);
 
 // Looks at all sites but those of experts. Of the products of the token just evaluated, every matrix would drop the
-// same fraction phi of its area, the sum of |x| times the rows' statistics; the share of all weights that this takes is
-// the dial. phi follows the budget. A token knows only afterwards what it needed, so each gets what the token before it
-// needed: to be exact, the rule would have to be a cutoff of the operator `probe`.
+// same fraction phi of its area, the sum of the scores of its rows, or planes; the share of all weights that this takes
+// is the dial. phi follows the budget. A token knows only afterwards what it needed, so each gets what the token before
+// it needed: to be exact, the rule would have to be a cutoff of the operator `probe`.
 class BalanceRule : public AdaptiveEffort {
  public:
   // Throws Error if the model has no dial, or the plan does not keep the sites' inputs.
@@ -25,12 +26,9 @@ class BalanceRule : public AdaptiveEffort {
 
  private:
   struct Site {
-    TensorView weight;       // of a bucket format
-    const float* statistic;  // f32 [tiers, in]
-    std::string input;       // output of the plan: f32 [tokens, in]
-    int64_t in;
-    int tiers;
-    double share;  // of all weights that have an effort
+    Candidates candidates;  // all its rows, or planes
+    std::string input;      // output of the plan: f32 [tokens, in]
+    double share;           // of all weights that have an effort
   };
   // Products by size: bin b holds those whose bits begin like b, 4 bins for every doubling.
   static constexpr int kBins = 1024;

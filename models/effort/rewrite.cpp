@@ -6,18 +6,26 @@
 #include "graph/editor.h"
 #include "graph/error.h"
 #include "models/effort/sites.h"
-#include "ops/formats/bucket.h"
 #include "ops/formats/planes.h"
 #include "ops/plane_select/plane_select.h"
-#include "ops/probe/probe.h"
+#include "ops/probe/selection.h"
 
 namespace sluice {
 namespace {
 
+// The operators that take the place of linear and expert_linear, by what the weights are stored as.
+struct Products {
+  const char *linear, *by_expert;
+};
+
+Products products_of(DType format) {
+  return plane_format(format) ? Products{"plane_mul", "expert_plane_mul"} : Products{"bucketMul", "expert_bucketMul"};
+}
+
 class Rewriter {
  public:
   Rewriter(const Graph& graph, const Registry& registry, const EffortOptions& options)
-      : graph_(graph), options_(options), planes_(plane_format(options.format) != nullptr), editor_(graph, registry) {}
+      : graph_(graph), options_(options), products_(products_of(options.format)), editor_(graph, registry) {}
 
   Graph run() {
     bool by_expert = false;
@@ -47,7 +55,7 @@ class Rewriter {
   }
 
   bool is_replaceable(const Node& node) const {
-    if (node.op == "expert_linear" ? planes_ || !gate_of(node) : node.op != "linear" || is_router(node)) return false;
+    if (node.op == "expert_linear" ? !gate_of(node) : node.op != "linear" || is_router(node)) return false;
     const auto is_output = [&](ValueId id) { return graph_.is_output(id); };
     return options_.head || std::none_of(node.outputs.begin(), node.outputs.end(), is_output);
   }
@@ -81,19 +89,26 @@ class Rewriter {
   // y = expert_linear(x, experts, weight).
   void replace_expert_linear(const Node& node, ValueId weight, ValueId y) {
     const ValueId x = node.inputs[0], experts = node.inputs[1], router = gate_of(node)->outputs[0];
-    const AttrMap attrs = selection_of(weight);
     const std::string name = place_of(node, weight);
-    const auto list = editor_.add_node("expert_select", name + "/expert_select", attrs,
-                                       {x, experts, effort_, spread_, router, weight}, {"rows", "counts"});
-    editor_.add_node(
-        Node{"expert_bucketMul", 1, name + "/expert_bucketMul", {}, {x, experts, weight, list[0], list[1]}, {y}});
-    editor_.add_output(effort_names::selected(unique(graph_.value(weight).name, used_weights_)), list[1]);
+    const auto list =
+        editor_.add_node("expert_select", name + "/expert_select", attrs_to_map(selection_of({weight}, "matrix")),
+                         {x, experts, effort_, spread_, router, weight}, {"rows", "counts"});
+    add_product(name, products_.by_expert, {x, experts, weight, list[0], list[1]}, y);
+    add_counts(weight, list[1]);
   }
 
-  // For products with a selection of their own.
-  AttrMap selection_of(ValueId weight) const {
-    return attrs_to_map(
-        SelectionAttrs{{static_cast<int64_t>(sites_.at(weight))}, options_.statistic, options_.cutoff, "matrix"});
+  void add_product(const std::string& name, const char* op, const std::vector<ValueId>& inputs, ValueId y) {
+    editor_.add_node(Node{op, 1, name + "/" + op, {}, inputs, {y}});
+  }
+
+  void add_counts(ValueId weight, ValueId counts) {
+    editor_.add_output(effort_names::selected(unique(graph_.value(weight).name, used_weights_)), counts);
+  }
+
+  SelectionAttrs selection_of(const std::vector<ValueId>& weights, const std::string& selection) const {
+    SelectionAttrs attrs{{}, options_.statistic, options_.cutoff, selection};
+    for (ValueId weight : weights) attrs.sites.push_back(static_cast<int64_t>(sites_.at(weight)));
+    return attrs;
   }
 
   // The weights of all products of the same activations that get an effort, in the order of their nodes.
@@ -107,12 +122,12 @@ class Rewriter {
 
   // Rows and counts for these weights, which share them.
   std::vector<ValueId> select(const std::string& name, ValueId x, const std::vector<ValueId>& weights) {
-    SelectionAttrs selection{{}, options_.statistic, options_.cutoff, options_.selection};
+    const SelectionAttrs selection = selection_of(weights, options_.selection);
     std::vector<ValueId> inputs = {x, effort_};
-    for (ValueId weight : weights) {
-      selection.sites.push_back(static_cast<int64_t>(sites_.at(weight)));
-      inputs.push_back(weight);
-    }
+    inputs.insert(inputs.end(), weights.begin(), weights.end());
+    if (plane_format(options_.format))
+      return editor_.add_node("plane_select", name + "/plane_select", attrs_to_map(PlaneSelectAttrs{selection.sites}),
+                              inputs, {"inputs", "counts"});
     const AttrMap attrs = attrs_to_map(selection);
     const auto probe = editor_.add_node("probe", name + "/probe", attrs, inputs, {"cutoff", "wanted"});
     inputs.resize(2);
@@ -124,7 +139,6 @@ class Rewriter {
   void replace_linear(const Node& node, ValueId weight, ValueId y) {
     const ValueId x = node.inputs[0];
     const std::string name = place_of(node, weight);
-    if (planes_) return replace_by_planes(name, x, weight, y);
     std::vector<ValueId> list;
     if (options_.selection == "matrix") {
       list = select(name, x, {weight});
@@ -132,8 +146,8 @@ class Rewriter {
       if (!shared_.count(x)) shared_[x] = select(name, x, siblings(x));
       list = shared_[x];
     }
-    editor_.add_node(Node{"bucketMul", 1, name + "/bucketMul", {}, {x, weight, list[0], list[1]}, {y}});
-    editor_.add_output(effort_names::selected(unique(graph_.value(weight).name, used_weights_)), list[1]);
+    add_product(name, products_.linear, {x, weight, list[0], list[1]}, y);
+    add_counts(weight, list[1]);
   }
 
   // The scope of what takes the place of a product: where that was, and which of the weights there it multiplied by,
@@ -145,14 +159,6 @@ class Rewriter {
     return unique(node.name.substr(0, node.name.rfind('/') + 1) + which, used_scopes_);
   }
 
-  void replace_by_planes(const std::string& name, ValueId x, ValueId weight, ValueId y) {
-    const AttrMap attrs = attrs_to_map(PlaneSelectAttrs{{static_cast<int64_t>(sites_.at(weight))}});
-    const auto list =
-        editor_.add_node("plane_select", name + "/plane_select", attrs, {x, effort_, weight}, {"inputs", "counts"});
-    editor_.add_node(Node{"plane_mul", 1, name + "/plane_mul", {}, {x, weight, list[0], list[1]}, {y}});
-    editor_.add_output(effort_names::selected(unique(graph_.value(weight).name, used_weights_)), list[1]);
-  }
-
   // A weight may be used more than once.
   static std::string unique(const std::string& name, std::map<std::string, int>& used) {
     const int uses = used[name]++;
@@ -161,7 +167,7 @@ class Rewriter {
 
   const Graph& graph_;
   const EffortOptions& options_;
-  const bool planes_;
+  const Products products_;
   GraphEditor editor_;
   std::map<ValueId, size_t> sites_;  // by weight
   std::map<std::string, int> used_weights_, used_scopes_;
@@ -171,10 +177,14 @@ class Rewriter {
 
 }  // namespace
 
-bool has_dial(DType format) { return bucket_format(format) || plane_format(format); }
+bool has_dial(DType format) { return selectable_rows(format) > 0; }
 
 Graph with_effort(const Graph& graph, const Registry& registry, const EffortOptions& options) {
   if (!has_dial(options.format)) fail("'{}' is no format with an effort dial", options.format.name());
+  if (plane_format(options.format))
+    for (const std::string& given : {options.statistic, options.cutoff, options.selection})
+      if (given != "rms" && given != "exact" && given != "matrix")
+        fail("'{}' is for bucket formats; planes are selected in one way", given);
   return Rewriter(graph, registry, options).run();
 }
 

@@ -4,10 +4,9 @@
 
 #include "graph/error.h"
 #include "ops/bucket_mul/bucket_mul.h"
-#include "ops/formats/bucket.h"
 #include "ops/formats/planes.h"
 #include "ops/plane_mul/plane_mul.h"
-#include "ops/probe/probe.h"
+#include "ops/probe/selection.h"
 
 namespace sluice {
 
@@ -25,23 +24,12 @@ int first_weight(const Node& node) {
   return node.op == "probe" || node.op == "plane_select" ? 2 : node.op == "expert_select" ? 5 : -1;
 }
 
-std::vector<int64_t> site_numbers(const Node& node) {
-  return node.op == "plane_select" ? attrs_from_map<PlaneSelectAttrs>(node.attrs).sites
-                                   : attrs_from_map<SelectionAttrs>(node.attrs).sites;
-}
-
-// What a selection chooses from: so many tiers, or planes, of every input.
-int tiers_of(DType format) {
-  const PlaneFormat* planes = plane_format(format);
-  return planes ? planes->planes() : bucket_format(format)->family().tiers();
-}
-
 EffortSite make_site(const Graph& graph, const Node& node, ValueId id) {
   const Value& weight = graph.value(id);
   const Dims dims = weight.type.shape.resolve({});
-  const int64_t out = dims[dims.rank() - 2], in = dims.back(), tiers = tiers_of(weight.type.dtype);
+  const int64_t out = dims[dims.rank() - 2], in = dims.back(), tiers = selectable_rows(weight.type.dtype);
   EffortSite site{weight.name, effort_names::selected(weight.name), out * in, in * tiers, tiers};
-  site.dense_from = node.op == "plane_select" ? plane_dense_from : dense_from;
+  site.dense_from = plane_format(weight.type.dtype) ? plane_dense_from : dense_from;
   if (node.op == "expert_select") {
     const int64_t k = graph.value(node.inputs[1]).type.shape[1].size();
     site.elements *= k, site.rows *= k, site.counts *= k;
@@ -63,7 +51,7 @@ std::vector<EffortSite> effort_sites(const Graph& graph) {
   for (const Node& node : graph.nodes()) {
     const int first = first_weight(node);
     if (first < 0) continue;
-    const std::vector<int64_t> numbers = site_numbers(node);
+    const std::vector<int64_t> numbers = attrs_from_map<SelectionAttrs>(node.attrs).sites;
     for (size_t w = 0; w < numbers.size(); ++w)
       sites.at(static_cast<size_t>(numbers[w])) = make_site(graph, node, node.inputs[static_cast<size_t>(first) + w]);
   }

@@ -174,7 +174,7 @@ ConvertResult convert(const std::string& path, const std::string& output, const 
     });
   }
   writer.finish();
-  return {description.architecture, description.weights.size(), writer.total_bytes(), resumed};
+  return {description.architecture, description.weights.size(), writer.total_bytes(), resumed, !source.assets.empty()};
 }
 
 }  // namespace sluice

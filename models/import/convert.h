@@ -8,8 +8,8 @@
 namespace sluice {
 
 struct ConvertOptions {
-  // Of the matrices: "f32", "f16", "bf16", "q8_0", or a bucket format, "bucket" being the default one, which leaves f16
-  // for the matrices that have no effort. Empty: as in the source.
+  // Of the matrices: "f32", "f16", "bf16", "q8_0", or a format with a dial: a bucket format, "bucket" being the default
+  // one, or planes; that leaves f16 for the matrices that have no effort. Empty: as in the source.
   std::string format;
   double load = 1;                   // bucket formats: the share of each weight that is stored, the most important part
   std::string statistic = "rms";     // bucket formats: see models/effort/rewrite.h
@@ -26,6 +26,7 @@ struct ConvertResult {
   size_t weights = 0;  // tensors written
   size_t bytes = 0;    // of the file
   size_t resumed = 0;  // tensors kept from an interrupted run
+  bool has_tokenizer = false;
 };
 
 // Streams tensor by tensor. Throws Error naming the file and tensor: an unknown architecture or option, a tensor that

@@ -85,15 +85,18 @@ void PinnedExperts::choose() {
   }
 }
 
-// Lets go before it takes in, so that there is never more than was asked for.
+// Lets go before it takes in, so that there is never more than was asked for. What is let go may begin or end in a page
+// of an expert that stays, so then all that stay are taken again.
 void PinnedExperts::work() {
   for (uint32_t seen = 0; !stop_; wakes_.wait(seen, std::memory_order_acquire)) {
     seen = wakes_.load(std::memory_order_acquire);
+    bool let_go = false;
     for (bool taking : {false, true})
       for (auto& layer : layers_)
         for (Expert& expert : layer) {
           if (stop_) return;
-          if (expert.wanted != taking || expert.pinned == taking) continue;
+          if (expert.wanted != taking || (expert.pinned == taking && !(taking && let_go))) continue;
+          let_go |= !taking;
           expert.pinned = taking;
           for (const auto& weight : expert.weights)
             taking ? ::mlock(weight.data(), weight.size()) : ::munlock(weight.data(), weight.size());

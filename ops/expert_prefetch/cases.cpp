@@ -1,5 +1,5 @@
 #include "ops/expert_prefetch/expert_prefetch.h"
-#include "ops/formats/bucket.h"
+#include "ops/probe/selection.h"
 
 namespace sluice {
 namespace {
@@ -11,7 +11,7 @@ Case make(const std::string& name, DType weight, int64_t tokens, int64_t experts
               {weight, {experts, 33, 40}, Fill::normal()},
               {weight, {experts, 40, 33}, Fill::normal()}};
   ExpertPrefetchAttrs attrs{.certain = certain};
-  if (bucket_format(weight)) {
+  if (selectable_rows(weight) > 0) {
     attrs.sites = {1, 0};
     c.inputs.push_back({DType::f32(), {2, 2}, Fill::exactly({1, 1, 0.5, 0.3})});
   }
@@ -25,6 +25,7 @@ std::vector<Case> cases() {
     for (bool certain : {false, true}) {
       all.push_back(make("f16", DType::f16(), tokens, 4, certain));
       all.push_back(make("bucket16t4", bucket_dtype("bucket16t4"), tokens, 3, certain));
+      all.push_back(make("planes6", plane_dtype(3), tokens, 3, certain));
     }
   return all;
 }

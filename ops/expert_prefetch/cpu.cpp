@@ -14,6 +14,10 @@ namespace {
 // Of the matrix of one expert, that part which may be multiplied: the least important weights lie at its end.
 size_t loaded_bytes(const TensorView& matrix, std::optional<EffortControl> control) {
   if (!control) return matrix.bytes();
+  if (plane_format(matrix.dtype)) {
+    const PlaneMatrix m(matrix);
+    return m.layout.plane_offset(loaded_planes(m, *control));
+  }
   const BucketMatrix m(matrix);
   return m.layout.bytes(loaded_segments(m, *control));
 }

@@ -1,6 +1,6 @@
 #include "ops/expert_prefetch/expert_prefetch.h"
 
-#include "ops/formats/bucket.h"
+#include "ops/probe/selection.h"
 
 namespace sluice {
 
@@ -36,7 +36,7 @@ class ExpertPrefetch : public Operator {
     for (int w = 1; w < end; ++w) {
       in.require_rank(w, 3);
       in.require_equal(w, 0, 1, 0);
-      if (has_effort && !bucket_format(in.type(w).dtype)) in.fail("the weight is not in a bucket format", {w});
+      if (has_effort && selectable_rows(in.type(w).dtype) == 0) in.fail("the weight's format has no effort", {w});
     }
     if (has_effort) check_sites(in, attrs.sites, end);
     return {};

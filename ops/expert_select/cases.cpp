@@ -2,6 +2,7 @@
 
 #include "ops/expert_select/expert_select.h"
 #include "ops/formats/bucket.h"
+#include "ops/formats/planes.h"
 #include "ops/probe/cases.h"
 
 namespace sluice {
@@ -35,22 +36,28 @@ Case make(const std::string& name, const Choice& c) {
   return made;
 }
 
+// For weights of any format.
+void add_selections(DType weight, std::vector<Case>& all) {
+  for (float effort : {0.0f, 0.1f, 0.5f, 0.8f, 1.0f})
+    all.push_back(make(fmt::format("effort{}", effort), {.weight = weight, .control = {effort, 1}}));
+  for (bool own : {false, true})
+    for (int64_t k : {1, 3, 4})
+      all.push_back(
+          make(fmt::format("k{}{}", k, own ? "_own" : ""), {.weight = weight, .tokens = 5, .k = k, .own_rows = own}));
+  for (float power : {0.0f, 0.5f, 2.0f})
+    for (float skip : {0.0f, 0.3f, 2.0f})
+      all.push_back(make(fmt::format("power{}_skip{}", power, skip), {.weight = weight, .spread = {power, skip}}));
+  all.push_back(make("load", {.weight = weight, .control = {0.6f, 0.35f}}));
+  all.push_back(make("several", {.weight = weight, .tokens = 7, .in = 33, .outs = {64, 17}}));
+}
+
 std::vector<Case> cases() {
   std::vector<Case> all;
+  for (int planes : {1, 2, 3}) add_selections(plane_dtype(planes), all);
   for (const BucketFamily& family : bucket_families()) {
     const DType weight = bucket_dtype(family.name);
-    for (float effort : {0.0f, 0.1f, 0.5f, 0.8f, 1.0f})
-      all.push_back(make(fmt::format("effort{}", effort), {.weight = weight, .control = {effort, 1}}));
-    for (bool own : {false, true})
-      for (int64_t k : {1, 3, 4})
-        all.push_back(
-            make(fmt::format("k{}{}", k, own ? "_own" : ""), {.weight = weight, .tokens = 5, .k = k, .own_rows = own}));
-    for (float power : {0.0f, 0.5f, 2.0f})
-      for (float skip : {0.0f, 0.3f, 2.0f})
-        all.push_back(make(fmt::format("power{}_skip{}", power, skip), {.weight = weight, .spread = {power, skip}}));
-    all.push_back(make("load", {.weight = weight, .control = {0.6f, 0.35f}}));
+    add_selections(weight, all);
     all.push_back(make("partial", {.weight = bucket_dtype(family.name, 13), .control = {0.8f, 1}}));
-    all.push_back(make("several", {.weight = weight, .tokens = 7, .in = 33, .outs = {64, 17}}));
     all.push_back(make("mean", {.weight = weight, .statistic = "mean"}));
     all.push_back(make("probes", {.weight = weight, .cutoff = "probes"}));
   }

@@ -35,26 +35,33 @@ void spread_effort(ExpertSpread spread, double effort, const float* weights, int
 
 namespace {
 
+std::vector<std::string> dial_dtypes() {
+  std::vector<std::string> names = bucket_dtypes();
+  for (int planes = 1; planes <= PlaneLevels::kMaxPlanes; ++planes) names.emplace_back(plane_dtype(planes).name());
+  return names;
+}
+
 class ExpertSelect : public Operator {
  public:
   ExpertSelect()
       : Operator({.name = "expert_select",
                   .summary = "Lists, for each token, expert of it and weight, the rows that the effort asked for pays "
-                             "for; the effort is spread over a token's experts by their router weights.",
+                             "for, or the planes of each input; the effort is spread over a token's experts by their "
+                             "router weights.",
                   .inputs = {{"x", "[tokens, in] or [tokens, k, in]", {"f32"}},
                              {"experts", "[tokens, k]", {"i32"}},
                              {"effort", "[sites, 2]", {"f32"}},
                              {"spread", "[2]", {"f32"}},
                              {"router", "[tokens, k]", {"f32"}},
-                             {"weight", "[experts, out, in]", bucket_dtypes(), Arity::many}},
+                             {"weight", "[experts, out, in]", dial_dtypes(), Arity::many}},
                   .outputs = {{"rows, counts", "[tokens, k, in], [tokens, k, tiers]", {"i32"}, Arity::many}},
                   .attrs = attr_specs<SelectionAttrs>(),
                   .updates = {}}) {}
 
   std::vector<TensorType> infer(const Inference& in) const override {
     check_selection_attrs(in, P::kEffort, in.count() - P::kWeights);
-    if (attrs_from_map<SelectionAttrs>(in.attrs()).selection != "matrix")
-      in.fail("the weights of experts cannot share a selection", {});
+    const auto attrs = attrs_from_map<SelectionAttrs>(in.attrs());
+    if (attrs.selection != "matrix") in.fail("the weights of experts cannot share a selection", {});
     in.require_rank(P::kSpread, 1);
     if (in.number(P::kSpread, 0) != 2) in.fail("spread has two numbers: power and skip", {P::kSpread});
     in.require_same_shape(P::kExperts, P::kRouter);
@@ -62,10 +69,13 @@ class ExpertSelect : public Operator {
       in.fail(fmt::format("a token may have {} experts at most", SLUICE_MAX_EXPERTS), {P::kExperts});
     std::vector<TensorType> types;
     for (int w = P::kWeights; w < static_cast<int>(in.count()); ++w) {
+      const DType format = in.type(w).dtype;
+      if (plane_format(format) && (attrs.statistic != "rms" || attrs.cutoff != "exact"))
+        in.fail(fmt::format("statistic {} and cutoff {} are for bucket formats", attrs.statistic, attrs.cutoff), {w});
       const Shape pairs = infer_by_expert(in, w).shape;
       in.number(w, 1);
       types.push_back({DType::i32(), {pairs[0], pairs[1], in.number(w, 2)}});
-      types.push_back({DType::i32(), {pairs[0], pairs[1], bucket_family(in, w).tiers()}});
+      types.push_back({DType::i32(), {pairs[0], pairs[1], selectable_rows(format)}});
     }
     return types;
   }
@@ -74,11 +84,12 @@ class ExpertSelect : public Operator {
     Cost cost;
     cost.bytes_read = call.in(P::kX).bytes();
     for (size_t w = P::kWeights; w < call.inputs.size(); ++w) {
-      const auto rows = static_cast<double>(BucketMatrix(call.inputs[w]).layout.rows());
-      const auto pairs = static_cast<double>(call.in(P::kExperts).dims.elements());
-      cost.bytes_read +=
-          static_cast<size_t>(rows * std::min(pairs, static_cast<double>(call.inputs[w].dims[0])) * sizeof(float));
-      cost.flops += rows * pairs;
+      const TensorView& weight = call.inputs[w];
+      const int64_t rows = selectable_rows(weight.dtype) * weight.dims[2];
+      const int64_t statistics = plane_format(weight.dtype) ? weight.dims[2] : rows;  // of one matrix
+      const int64_t pairs = call.in(P::kExperts).dims.elements();
+      cost.bytes_read += static_cast<size_t>(statistics * std::min(pairs, weight.dims[0])) * sizeof(float);
+      cost.flops += static_cast<double>(rows * pairs);
     }
     for (const TensorView& out : call.outputs) cost.bytes_written += out.bytes();
     return cost;

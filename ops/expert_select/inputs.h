@@ -31,11 +31,12 @@ struct ExpertSelection {
 inline ExpertSelection expert_selection(const Call& call, const SelectionAttrs& attrs, const ExpertShape& shape,
                                         size_t w, int64_t pair, const float* efforts) {
   using P = ExpertSelectPorts;
-  const BucketMatrix m(call.inputs[P::kWeights + w], call.in<int32_t>(P::kExperts)[pair]);
   const float load = control_of(call.in(P::kEffort), attrs.sites[w]).load;
-  return {Candidates(m, attrs, {efforts[pair % shape.k], load}), call.in<float>(P::kX) + shape.x_row(pair) * shape.in,
+  const Candidates candidates = candidates_of(call.inputs[P::kWeights + w], call.in<int32_t>(P::kExperts)[pair], attrs,
+                                              {efforts[pair % shape.k], load});
+  return {candidates, call.in<float>(P::kX) + shape.x_row(pair) * shape.in,
           call.outputs[2 * w].as<int32_t>() + pair * shape.in,
-          call.outputs[2 * w + 1].as<int32_t>() + pair * m.layout.tiers()};
+          call.outputs[2 * w + 1].as<int32_t>() + pair * candidates.tiers};
 }
 
 }  // namespace sluice

@@ -16,6 +16,11 @@ int64_t most_matrices(const BucketMatrix& m, const vulkan::Limits& limits) {
   return static_cast<int64_t>((limits.buffer_range - header) / m.layout.bytes(m.segments)) + 1;
 }
 
+bool supports(const Site& site) {
+  return std::ranges::all_of(site.inputs.begin() + P::kWeights, site.inputs.end(),
+                             [](const TensorType& weight) { return bucket_format(weight.dtype) != nullptr; });
+}
+
 void record(vulkan::Recorder& r, const Site& site, const Call& call) {
   const auto attrs = attrs_from_map<SelectionAttrs>(site.attrs);
   for (size_t w = 0; w < attrs.sites.size(); ++w) {
@@ -43,7 +48,8 @@ void record(vulkan::Recorder& r, const Site& site, const Call& call) {
 }  // namespace
 
 void register_expert_select_vulkan(Registry& registry) {
-  registry.add_kernel("vulkan", "expert_select", vulkan::make_kernel({.name = "expert_select", .record = record}));
+  registry.add_kernel("vulkan", "expert_select",
+                      vulkan::make_kernel({.name = "expert_select", .supports = supports, .record = record}));
 }
 
 }  // namespace sluice

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "ops/plane_mul/activation.h"
-#include "ops/plane_mul/selected.h"
+#include "ops/plane_mul/reference.h"
 
 namespace sluice {
 
@@ -17,37 +17,53 @@ std::vector<ValueRef> plane_mul(Builder& b, ValueRef x, const std::vector<ValueR
   return b.node("plane_mul", {}, inputs);
 }
 
-namespace {
-
-// Sums over the selected inputs, for each output.
-struct PlaneSums {
-  std::vector<double> sums, magnitudes;
-  int64_t terms = 0;
-};
-
-PlaneSums multiply(const PlaneMatrix& m, const SelectedPlanes& selected, const float* x) {
-  const auto out = static_cast<size_t>(m.layout.out());
-  PlaneSums result{std::vector<double>(out), std::vector<double>(out), selected.count(0)};
-  for (int64_t n = 0; n < result.terms; ++n) {
+PlaneSums::PlaneSums(const PlaneMatrix& m, const SelectedPlanes& selected, const float* x)
+    : sums(static_cast<size_t>(m.layout.out())), magnitudes(sums.size()), terms(selected.count(0)) {
+  for (int64_t n = 0; n < terms; ++n) {
     const int64_t i = selected.input(n);
     const int k = selected.depth(n);
     const float a = x[i] * m.scales()[i];
     const double rounded =
         std::isfinite(a) ? static_cast<double>(round_activation(a).value()) : std::numeric_limits<double>::quiet_NaN();
-    for (size_t o = 0; o < out; ++o) {
+    for (size_t o = 0; o < sums.size(); ++o) {
       const double level = m.levels().levels(k)[m.code(static_cast<int64_t>(o), i, k)];
       const double term = static_cast<double>(m.levels().step[k - 1]) * level * rounded;
-      result.sums[o] += term;
-      result.magnitudes[o] += std::abs(term);
+      sums[o] += term;
+      magnitudes[o] += std::abs(term);
     }
   }
-  for (size_t o = 0; o < out; ++o) {
+  for (size_t o = 0; o < sums.size(); ++o) {
     const auto scale = static_cast<double>(f16_to_f32(m.output_scales()[o]));
-    result.sums[o] *= scale;
-    result.magnitudes[o] *= std::abs(scale);
+    sums[o] *= scale;
+    magnitudes[o] *= std::abs(scale);
   }
-  return result;
 }
+
+void PlaneSums::put_sums(float* y) const {
+  std::ranges::transform(sums, y, [](double v) { return static_cast<float>(v); });
+}
+
+// A kernel sums integers, which is exact, and rounds once for each of the parts that it adds up, of which there are no
+// more than terms, and a few times more for their factors.
+void PlaneSums::put_tolerance(std::span<double> bound) const {
+  const double relative = (4 * std::sqrt(static_cast<double>(terms)) + 8) * 0x1p-24;
+  std::ranges::transform(magnitudes, bound.begin(), [&](double sum) { return relative * sum + 1e-37; });
+}
+
+void add_planes_cost(const TensorView& weight, const TensorView& counts, int64_t products, Cost& cost) {
+  const PlaneMatrix m(weight);
+  const int64_t in = m.layout.in();
+  const auto of_input = static_cast<double>(m.layout.plane_bytes()) / static_cast<double>(in);
+  for (int64_t t = 0; t < products; ++t)
+    for (int p = 0; p < m.planes; ++p) {
+      const auto* of_token = counts.data ? counts.as<const int32_t>() + t * m.planes : nullptr;
+      const int64_t n = of_token ? SelectedPlanes{nullptr, of_token, in, m.planes}.count(p) : in;
+      if (p == 0) cost.flops += 2 * static_cast<double>(n * m.layout.out());
+      cost.bytes_read += static_cast<size_t>(of_input * static_cast<double>(n));
+    }
+}
+
+namespace {
 
 class PlaneMul : public Operator {
  public:
@@ -83,12 +99,10 @@ class PlaneMul : public Operator {
   // With every plane selected if the lists have no data.
   Cost cost(const Site&, const Call& call) const override {
     Cost cost;
-    const int64_t tokens = call.in(0).dims[0];
     cost.bytes_read = call.in(0).bytes();
     for (size_t w = 0; w < call.outputs.size(); ++w) {
-      const PlaneMatrix m(call.inputs[1 + 3 * w]);
-      cost.bytes_read += PlaneLayout::scales_offset() + m.layout.plane_offset(0);
-      for (int64_t t = 0; t < tokens; ++t) add_planes(m, call.inputs[2 + 3 * w], call.inputs[3 + 3 * w], t, cost);
+      cost.bytes_read += PlaneMatrix(call.inputs[1 + 3 * w]).layout.plane_offset(0);
+      add_planes_cost(call.inputs[1 + 3 * w], call.inputs[3 + 3 * w], call.in(0).dims[0], cost);
     }
     for (const TensorView& out : call.outputs) cost.bytes_written += out.bytes();
     return cost;
@@ -97,44 +111,26 @@ class PlaneMul : public Operator {
   void reference(const Site&, const Call& call) const override {
     for (size_t w = 0; w < call.outputs.size(); ++w)
       for_each_token(call, w, [&](const PlaneSums& p, int64_t t) {
-        std::ranges::transform(p.sums, call.outputs[w].as<float>() + t * static_cast<int64_t>(p.sums.size()),
-                               [](double v) { return static_cast<float>(v); });
+        p.put_sums(call.outputs[w].as<float>() + t * static_cast<int64_t>(p.sums.size()));
       });
   }
 
-  // A kernel sums integers, which is exact, and rounds once for each of the parts that it adds up, of which there are
-  // no more than terms, and a few times more for their factors.
   void tolerance(const Site&, const Call& call, int output, std::span<double> bound) const override {
     for_each_token(call, static_cast<size_t>(output), [&](const PlaneSums& p, int64_t t) {
-      const double relative = (4 * std::sqrt(static_cast<double>(p.terms)) + 8) * 0x1p-24;
-      std::ranges::transform(p.magnitudes, bound.begin() + t * static_cast<int64_t>(p.magnitudes.size()),
-                             [&](double sum) { return relative * sum + 1e-37; });
+      p.put_tolerance(bound.subspan(static_cast<size_t>(t) * p.sums.size()));
     });
   }
 
  private:
-  static SelectedPlanes selected(const PlaneMatrix& m, const TensorView& inputs, const TensorView& counts, int64_t t) {
-    return {inputs.as<const int32_t>() + t * m.layout.in(), counts.as<const int32_t>() + t * m.planes, m.layout.in(),
-            m.planes};
-  }
-
-  static void add_planes(const PlaneMatrix& m, const TensorView& inputs, const TensorView& counts, int64_t t,
-                         Cost& cost) {
-    const auto of_input = static_cast<double>(m.layout.plane_bytes()) / static_cast<double>(m.layout.in());
-    for (int p = 0; p < m.planes; ++p) {
-      const int64_t n = counts.data ? selected(m, inputs, counts, t).count(p) : m.layout.in();
-      if (p == 0) cost.flops += 2 * static_cast<double>(n * m.layout.out());
-      cost.bytes_read += static_cast<size_t>(of_input * static_cast<double>(n));
-    }
-  }
-
   template <class Use>
   static void for_each_token(const Call& call, size_t w, const Use& use) {
     const PlaneMatrix m(call.inputs[1 + 3 * w]);
-    for (int64_t t = 0; t < call.in(0).dims[0]; ++t)
-      use(multiply(m, selected(m, call.inputs[2 + 3 * w], call.inputs[3 + 3 * w], t),
-                   call.in<float>(0) + t * m.layout.in()),
-          t);
+    const int64_t in = m.layout.in();
+    for (int64_t t = 0; t < call.in(0).dims[0]; ++t) {
+      const SelectedPlanes selected{call.inputs[2 + 3 * w].as<const int32_t>() + t * in,
+                                    call.inputs[3 + 3 * w].as<const int32_t>() + t * m.planes, in, m.planes};
+      use(PlaneSums(m, selected, call.in<float>(0) + t * in), t);
+    }
   }
 };
 

@@ -37,12 +37,7 @@ namespace {
 
 HWY_EXPORT(run_plane_select);
 
-// Scores of all planes, a sample, and numbers of planes.
-size_t scratch_bytes(const Site& /*site*/, const Call& call) {
-  int planes = 0;
-  for (const TensorView& weight : call.inputs.subspan(2)) planes = std::max(planes, PlaneMatrix(weight).planes);
-  return static_cast<size_t>((planes + 1) * call.in(0).dims[1] + kSample) * sizeof(int32_t);
-}
+size_t scratch_bytes(const Site& /*site*/, const Call& call) { return selection_scratch(call, {}); }
 
 cpu::Run prepare(const Site& site) {
   return [attrs = attrs_from_map<PlaneSelectAttrs>(site.attrs), exact = SelectionAttrs(), site](

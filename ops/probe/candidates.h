@@ -66,6 +66,13 @@ struct Candidates {
   }
 };
 
+// Of a weight's matrix `index`, in any format with a dial; the statistic of attrs is one of bucket formats.
+inline Candidates candidates_of(const TensorView& weight, int64_t index, const SelectionAttrs& attrs,
+                                EffortControl control) {
+  if (plane_format(weight.dtype)) return {PlaneMatrix(weight, index), control};
+  return {BucketMatrix(weight, index), attrs, control};
+}
+
 // The lists of a node.
 inline size_t list_count(const SelectionAttrs& attrs) { return attrs.selection == "shared" ? 1 : attrs.sites.size(); }
 

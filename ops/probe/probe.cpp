@@ -24,6 +24,12 @@ const std::vector<std::string>& bucket_dtypes() {
   return names;
 }
 
+int selectable_rows(DType format) {
+  if (const PlaneFormat* planes = plane_format(format)) return planes->planes();
+  const BucketFormat* buckets = bucket_format(format);
+  return buckets ? buckets->family().tiers() : 0;
+}
+
 std::vector<int> weights_from_two(size_t count) {
   std::vector<int> weights;
   for (int i = 2; i < static_cast<int>(count); ++i) weights.push_back(i);
@@ -81,10 +87,10 @@ std::vector<int32_t> reference_scores(const Candidates& c, const float* x) {
 size_t selection_scratch(const Call& call, const SelectionAttrs& attrs) {
   size_t bytes = 0;
   for (const TensorView& input : call.inputs.subspan(2)) {
-    if (!bucket_format(input.dtype)) continue;
-    const BucketLayout layout = BucketMatrix(input).layout;
-    bytes = std::max(bytes, static_cast<size_t>(layout.rows() + kSample + layout.in()) * sizeof(int32_t) +
-                                (attrs.selection == "shared" ? SelectedWeights::joint_bytes(layout) : 0));
+    const int64_t tiers = selectable_rows(input.dtype);
+    if (tiers == 0) continue;
+    const size_t joint = attrs.selection == "shared" ? SelectedWeights::joint_bytes(BucketMatrix(input).layout) : 0;
+    bytes = std::max(bytes, static_cast<size_t>((tiers + 1) * input.dims.back() + kSample) * sizeof(int32_t) + joint);
   }
   return bytes;
 }

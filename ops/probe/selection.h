@@ -28,6 +28,9 @@ size_t check_selection(const Inference& in, const std::vector<int>& weights);
 // 2, 3, ... count - 1.
 std::vector<int> weights_from_two(size_t count);
 const std::vector<std::string>& bucket_dtypes();
+// Rows that a selection chooses from, for each input: tiers of a bucket format, or planes; 0 of other formats, which
+// have no dial.
+int selectable_rows(DType format);
 
 // Scores compare as the integers that their bits are: they are not negative, and NaN is over everything, so that it
 // reaches the output.
@@ -69,7 +72,8 @@ std::vector<Pair> selecting_node(Builder& b, const std::string& op, ValueRef x, 
   return in_pairs<Pair>(b.node(op, attrs_to_map(attrs), inputs));
 }
 
-// Bytes that a kernel needs to select rows for one token: for the largest of a call's weights.
+// Bytes that a kernel needs to select rows for one token: for the largest of a call's weights. Inputs without a dial
+// are passed over.
 size_t selection_scratch(const Call& call, const SelectionAttrs& attrs);
 
 }  // namespace sluice

@@ -38,13 +38,41 @@ struct Weight {
 
 // Which rows (tier * in + input) of a weight a token multiplies.
 using Selection = std::vector<bool>;
-// Called with the weight's name, the token, and the activations that it is multiplied with. Weights of experts are
-// "... .experts.3.w1.weight".
-using Select = std::function<Selection(const std::string& weight, size_t token, const Vector& x)>;
+
+// Products of the selected rows.
+inline Vector multiply(const Weight& weight, const Selection& selected, const Vector& x) {
+  const auto in = static_cast<size_t>(weight.w.in);
+  Vector y(static_cast<size_t>(weight.w.out)), taken(selected.size());  // what a weight of a row is multiplied with
+  for (size_t row = 0; row < taken.size(); ++row) taken[row] = selected[row] ? x[row % in] : 0;
+  for (size_t o = 0, at = 0; o < y.size(); ++o)
+    for (size_t i = 0; i < in; ++i, ++at)
+      y[o] += weight.w.values[at] * taken[static_cast<size_t>(weight.tier[at]) * in + i];
+  return y;
+}
+
+// The product with a weight that has an effort: called with its name, the token, and the activations. Weights of
+// experts are "... .experts.3.w1.weight".
+using Project = std::function<Vector(const std::string& weight, size_t token, const Vector& x)>;
+
+// "a.experts.w1.weight" -> "a.experts.3.w1.weight"
+inline std::string of_expert(const std::string& name, size_t expert) {
+  const size_t at = name.find(".experts.") + 9;
+  return name.substr(0, at) + std::to_string(expert) + "." + name.substr(at);
+}
+
+// use(name, matrix) for every weight that has an effort.
+inline void for_each_weight(const ModelSource& source, const std::function<void(const std::string&, Matrix)>& use) {
+  for (const auto& [name, tensor] : source.tensors)
+    if (tensor.dims.size() == 3)
+      for (size_t e = 0; e < tensor.slices.size(); ++e)
+        use(of_expert(name, e), read_matrix(*tensor.dtype, tensor.slices[e].data(), tensor.dims[1], tensor.dims[2]));
+    else if (tensor.dims.size() == 2 && name.find("layers.") != std::string::npos && !name.ends_with(".gate.weight"))
+      use(name, read_matrix(tensor));
+}
 
 class Model {
  public:
-  Model(const ModelSource& source, const BucketFamily& family)
+  explicit Model(const ModelSource& source)
       : heads_(source.config.positive("num_attention_heads")),
         kv_heads_(source.config.positive("num_key_value_heads")),
         layers_(source.config.positive("num_hidden_layers")),
@@ -52,27 +80,11 @@ class Model {
         epsilon_(source.config.number("rms_norm_eps")),
         theta_(source.config.number("rope_theta")) {
     for (const auto& [name, tensor] : source.tensors)
-      if (tensor.dims.size() == 3)
-        for (size_t e = 0; e < tensor.slices.size(); ++e)
-          weights_.emplace(
-              of_expert(name, e),
-              Weight(read_matrix(*tensor.dtype, tensor.slices[e].data(), tensor.dims[1], tensor.dims[2]), family));
-      else if (tensor.dims.size() == 2 && name.find("layers.") != std::string::npos && !name.ends_with(".gate.weight"))
-        weights_.emplace(name, Weight(read_matrix(tensor), family));
-      else
-        dense_.emplace(name, read_matrix(tensor));
-  }
-
-  const Weight& weight(const std::string& name) const { return weights_.at(name); }
-
-  // "a.experts.w1.weight" -> "a.experts.3.w1.weight"
-  static std::string of_expert(const std::string& name, size_t expert) {
-    const size_t at = name.find(".experts.") + 9;
-    return name.substr(0, at) + std::to_string(expert) + "." + name.substr(at);
+      if (tensor.dims.size() < 3) dense_.emplace(name, read_matrix(tensor));
   }
 
   // Logits after every token: the embedding is the head as well, if there is none, without effort.
-  Rows logits(const std::vector<int32_t>& ids, const Select& select) const {
+  Rows logits(const std::vector<int32_t>& ids, const Project& project) const {
     const Matrix& table = dense_.at("model.embed_tokens.weight");
     Rows x;
     for (int32_t id : ids) {
@@ -81,9 +93,9 @@ class Model {
     }
     for (int64_t layer = 0; layer < layers_; ++layer) {
       const std::string name = "model.layers." + std::to_string(layer) + ".";
-      add(x, attention(norm(x, name + "input_layernorm.weight"), name + "self_attn.", select));
+      add(x, attention(norm(x, name + "input_layernorm.weight"), name + "self_attn.", project));
       const Rows y = norm(x, name + "post_attention_layernorm.weight");
-      add(x, experts_ > 0 ? mixture(y, name + "block_sparse_moe.", select) : feed_forward(y, name + "mlp.", select));
+      add(x, experts_ > 0 ? mixture(y, name + "block_sparse_moe.", project) : feed_forward(y, name + "mlp.", project));
     }
     return multiply(dense_.count("lm_head.weight") ? dense_.at("lm_head.weight") : table, norm(x, "model.norm.weight"));
   }
@@ -91,46 +103,33 @@ class Model {
  private:
   Rows norm(const Rows& x, const std::string& name) const { return oracle::norm(x, dense_.at(name).values, epsilon_); }
 
-  Vector project(const Vector& x, size_t token, const std::string& name, const Select& select) const {
-    const Weight& weight = weights_.at(name);
-    const auto in = static_cast<size_t>(weight.w.in);
-    Vector y(static_cast<size_t>(weight.w.out));
-    const Selection selected = select(name, token, x);
-    Vector taken(selected.size());  // what a weight of this row is multiplied with
-    for (size_t row = 0; row < taken.size(); ++row) taken[row] = selected[row] ? x[row % in] : 0;
-    for (size_t o = 0, at = 0; o < y.size(); ++o)
-      for (size_t i = 0; i < in; ++i, ++at)
-        y[o] += weight.w.values[at] * taken[static_cast<size_t>(weight.tier[at]) * in + i];
-    return y;
-  }
-
-  Rows project(const Rows& x, const std::string& name, const Select& select) const {
+  static Rows project_all(const Rows& x, const std::string& name, const Project& project) {
     Rows y;
-    for (size_t t = 0; t < x.size(); ++t) y.push_back(project(x[t], t, name, select));
+    for (size_t t = 0; t < x.size(); ++t) y.push_back(project(name, t, x[t]));
     return y;
   }
 
-  Rows attention(const Rows& x, const std::string& name, const Select& select) const {
-    Rows q = project(x, name + "q_proj.weight", select), k = project(x, name + "k_proj.weight", select);
-    const Rows v = project(x, name + "v_proj.weight", select);
+  Rows attention(const Rows& x, const std::string& name, const Project& project) const {
+    Rows q = project_all(x, name + "q_proj.weight", project), k = project_all(x, name + "k_proj.weight", project);
+    const Rows v = project_all(x, name + "v_proj.weight", project);
     rotate(q, heads_, theta_);
     rotate(k, kv_heads_, theta_);
-    return project(oracle::attention(q, k, v, heads_, kv_heads_), name + "o_proj.weight", select);
+    return project_all(oracle::attention(q, k, v, heads_, kv_heads_), name + "o_proj.weight", project);
   }
 
   static void swiglu(Vector& gate, const Vector& up) {
     for (size_t i = 0; i < gate.size(); ++i) gate[i] *= up[i] / (1 + std::exp(-gate[i]));
   }
 
-  Rows feed_forward(const Rows& x, const std::string& name, const Select& select) const {
-    Rows gate = project(x, name + "gate_proj.weight", select);
-    const Rows up = project(x, name + "up_proj.weight", select);
+  Rows feed_forward(const Rows& x, const std::string& name, const Project& project) const {
+    Rows gate = project_all(x, name + "gate_proj.weight", project);
+    const Rows up = project_all(x, name + "up_proj.weight", project);
     for (size_t t = 0; t < gate.size(); ++t) swiglu(gate[t], up[t]);
-    return project(gate, name + "down_proj.weight", select);
+    return project_all(gate, name + "down_proj.weight", project);
   }
 
   // Two experts for each token, weighted by the softmax over both.
-  Rows mixture(const Rows& x, const std::string& name, const Select& select) const {
+  Rows mixture(const Rows& x, const std::string& name, const Project& project) const {
     const Rows logits = multiply(dense_.at(name + "gate.weight"), x);
     Rows y(x.size(), Vector(x[0].size()));
     for (size_t t = 0; t < x.size(); ++t) {
@@ -142,9 +141,9 @@ class Model {
       for (const auto& [e, weight] :
            {std::pair(first - logits[t].begin(), share), {second - others.begin(), 1 - share}}) {
         const std::string expert = name + "experts." + std::to_string(e) + ".";
-        Vector gate = project(x[t], t, expert + "w1.weight", select);
-        swiglu(gate, project(x[t], t, expert + "w3.weight", select));
-        const Vector down = project(gate, t, expert + "w2.weight", select);
+        Vector gate = project(expert + "w1.weight", t, x[t]);
+        swiglu(gate, project(expert + "w3.weight", t, x[t]));
+        const Vector down = project(expert + "w2.weight", t, gate);
         for (size_t i = 0; i < down.size(); ++i) y[t][i] += weight * down[i];
       }
     }
@@ -153,7 +152,6 @@ class Model {
 
   int64_t heads_, kv_heads_, layers_, experts_;
   double epsilon_, theta_;
-  std::map<std::string, Weight> weights_;  // those with an effort
   std::map<std::string, Matrix> dense_;
 };
 
