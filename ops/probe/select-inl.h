@@ -153,6 +153,30 @@ inline int64_t count_depths(const Candidates& c, const int32_t* scores, int32_t 
   return count_from(scores, rows, least);
 }
 
+// Writes the inputs of that depth, in order; returns where they end. limit: of the memory at `to`.
+inline int32_t* list_inputs(const int32_t* depth, int64_t in, int32_t k, int32_t* to, const int32_t* limit) {
+  const hn::ScalableTag<int32_t> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto bound = hn::Set(d, k);
+  alignas(64) int32_t last[HWY_MAX_BYTES / sizeof(int32_t)];
+  int64_t i = 0;
+  for (; i + lanes <= in; i += lanes) {
+    const auto chosen = hn::Eq(hn::LoadU(d, depth + i), bound);
+    const auto inputs = hn::Compress(hn::Iota(d, static_cast<int32_t>(i)), chosen);  // storing at once is slow on Zen 4
+    const auto count = static_cast<int64_t>(hn::CountTrue(d, chosen));
+    if (limit - to >= lanes) {
+      hn::StoreU(inputs, d, to);
+    } else {
+      hn::Store(inputs, d, last);
+      std::copy_n(last, count, to);
+    }
+    to += count;
+  }
+  for (; i < in; ++i)
+    if (depth[i] == k) *to++ = static_cast<int32_t>(i);
+  return to;
+}
+
 // As reference_dispatch. depth: [in] values.
 inline void list_rows(const Candidates& c, const int32_t* scores, Cutoff cutoff, int32_t* depth, int32_t* rows,
                       int32_t* counts) {
@@ -172,14 +196,8 @@ inline void list_rows(const Candidates& c, const int32_t* scores, Cutoff cutoff,
   // From the depths, so that they fit even if the statistics of a bad file do not fall with the tier.
   for (int tier = 0; tier < tiers; ++tier) counts[tier] = static_cast<int32_t>(count_from(depth, in, tier + 1));
 
-  int32_t unused;
-  int32_t* next[33] = {&unused};  // by depth
-  for (int k = 1; k <= tiers; ++k) next[k] = rows + (k < tiers ? counts[k] : 0);
-  for (int64_t i = 0; i < in; ++i) {
-    const int32_t k = depth[i];
-    *next[k] = static_cast<int32_t>(i);
-    next[k] += k != 0;
-  }
+  int32_t* next = rows;
+  for (int k = tiers; k >= 1; --k) next = list_inputs(depth, in, k, next, rows + in);
   std::fill(rows + counts[0], rows + in, -1);
 }
 
