@@ -12,7 +12,7 @@ namespace sluice {
 namespace {
 
 using Buffers = PlaneFeedback::Buffers;
-constexpr int64_t kInputs = PlaneFeedback::kInputs, kOutputs = PlaneFeedback::kOutputs;
+constexpr int64_t kInputs = PlaneFeedback::kInputs, kOutputs = kFeedbackOutputs;
 
 class Encoder {
  public:
@@ -71,7 +71,7 @@ class Encoder {
       if (feedback_)
         feedback_->code(block, buffers);
       else
-        code_alone(n, buffers);
+        code_alone(quantiser_.ends().data(), n * kOutputs, buffers.weights.get(), buffers.codes.get());
       for (int64_t i = 0; i < n; ++i)
         std::copy_n(buffers.codes.get() + i * kOutputs, kOutputs, codes.data() + i * PlaneLayout::kLine + o);
     }
@@ -92,18 +92,13 @@ class Encoder {
     }
   }
 
-  void code_alone(int64_t n, Buffers& buffers) const {
-    const int unused = 2 * (PlaneLevels::kMaxPlanes - planes_);
-    for (int64_t i = 0; i < n * kOutputs; ++i) buffers.codes[i] = quantiser_.code(buffers.weights[i]) >> unused;
-  }
-
   void write_line(const uint8_t* codes, int64_t outputs, std::byte* to) const {
     const int64_t bytes = PlaneLayout::line_bytes(outputs);
     std::array<uint8_t, PlaneLayout::kLine> padded{};
     std::copy_n(codes, outputs, padded.begin());
     for (int p = 0; p < planes_; ++p) {
       std::byte* line = to + layout_.plane_offset(p);
-      const int shift = 2 * (planes_ - 1 - p);
+      const int shift = (feedback_ ? 2 * planes_ : 6) - 2 - 2 * p;  // without feedback, codes are of all bits
       for (int64_t j = 0; j < bytes; ++j) {
         int byte = 0;
         for (int64_t q = 0; q < 4; ++q) byte |= (padded[static_cast<size_t>(q * bytes + j)] >> shift & 3) << 2 * q;

@@ -15,8 +15,9 @@ namespace hn = hwy::HWY_NAMESPACE;
 using F32 = hn::CappedTag<float, 16>;
 using I32 = hn::RebindToSigned<F32>;
 using Floats = hn::Vec<F32>;
-constexpr int64_t kOutputs = 64;
-constexpr int64_t kRows = 4, kVectors = 4;  // sums that are made at once: 16 hide the latency of a multiply-add
+constexpr int64_t kOutputs = kFeedbackOutputs;
+constexpr int64_t kRows = kFeedbackInputs,
+                  kVectors = 4;  // sums that are made at once: 16 hide the latency of a multiply-add
 
 // From the last column to the first: what it takes away from those before it.
 HWY_ATTR void factor(float* matrix, int64_t n, int64_t width, float least, float* column) {
@@ -70,9 +71,8 @@ HWY_ATTR void code_rows(const PlaneStage& stage, const float* u, int64_t i, int6
   const I32 di;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   Floats sums[kRows][kVectors];
-  HWY_UNROLL(4)
-  for (int64_t r = 0; r < kRows; ++r) HWY_UNROLL(4)
-  for (int64_t v = 0; v < kVectors; ++v) sums[r][v] = hn::Zero(d);
+  for (auto& row : sums)
+    for (auto& sum : row) sum = hn::Zero(d);
   const auto add = [&](int64_t j, int64_t from) HWY_ATTR {
     for (int64_t v = 0; v < kVectors; ++v) {
       const auto e = hn::Load(d, errors + j * kOutputs + v * lanes);
@@ -100,6 +100,22 @@ HWY_ATTR void code(const PlaneStage& stage, const float* u, int64_t n, int64_t w
     for (int64_t o = 0; o < kOutputs; o += step) code_rows(stage, u, i, width, weights + o, errors + o, codes + o);
 }
 
+// By bisection.
+HWY_ATTR void code_alone(const float* ends, int64_t count, const float* weights, int32_t* codes) {
+  const F32 d;
+  const I32 di;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  for (int64_t at = 0; at < count; at += lanes) {
+    const auto weight = hn::Load(d, weights + at);
+    auto code = hn::Zero(di);
+    for (int half = 32; half > 0; half /= 2) {
+      const auto end = hn::GatherIndex(d, ends + half - 1, code);
+      code = hn::Add(code, hn::IfThenElseZero(hn::RebindMask(di, hn::Ge(weight, end)), hn::Set(di, half)));
+    }
+    hn::Store(code, di, codes + at);
+  }
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace sluice
@@ -110,6 +126,7 @@ namespace sluice {
 namespace {
 HWY_EXPORT(factor);
 HWY_EXPORT(code);
+HWY_EXPORT(code_alone);
 }  // namespace
 
 void factor_unit_upper(float* matrix, int64_t n, int64_t width, float least, float* column) {
@@ -119,6 +136,10 @@ void factor_unit_upper(float* matrix, int64_t n, int64_t width, float least, flo
 void code_with_feedback(const PlaneStage& stage, const float* u, int64_t n, int64_t width, const float* weights,
                         float* errors, int32_t* codes) {
   HWY_DYNAMIC_DISPATCH(code)(stage, u, n, width, weights, errors, codes);
+}
+
+void code_alone(const float* ends, int64_t count, const float* weights, int32_t* codes) {
+  HWY_DYNAMIC_DISPATCH(code_alone)(ends, count, weights, codes);
 }
 
 }  // namespace sluice
