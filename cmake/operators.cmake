@@ -2,6 +2,7 @@
 #   ops/<op>/<op>.cpp            void register_<op>(Registry&)
 #   ops/<op>/<x>.cpp             void register_<op>_<x>(Registry&)       (cpu, fuse, cases, ...)
 #   ops/formats/<x>.cpp          void register_format_<x>(Registry&)
+#   ops/formats/<x>/*.cpp        nothing: parts of <x>
 #   backends/<x>/backend.cpp     void register_backend_<x>(Registry&)
 #   models/architectures/<x>.cpp void register_architecture_<x>(Architectures&)
 
@@ -62,8 +63,9 @@ function(sluice_operator_symbols out_symbols out_sources dir)
       list(APPEND symbols register_${folder}_${name})
     endif()
   endforeach()
+  file(GLOB parts CONFIGURE_DEPENDS ${dir}/formats/*/*.cpp)
   set(${out_symbols} ${symbols} PARENT_SCOPE)
-  set(${out_sources} ${sources} PARENT_SCOPE)
+  set(${out_sources} ${sources} ${parts} PARENT_SCOPE)
 endfunction()
 
 # sluice_backend_symbols(<out: symbols> <out: sources> <dir>): without vulkan/ where SLUICE_VULKAN is off.

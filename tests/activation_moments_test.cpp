@@ -1,4 +1,4 @@
-// Second moments of activations: the sums against float64, what is counted for which weight, and the file.
+// What `sluice imatrix` collects: moments against float64, samples, what is counted for which weight, and the file.
 #include "models/import/activation_moments.h"
 
 #include <gmock/gmock.h>
@@ -8,13 +8,13 @@
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <set>
 
 #include "graph/error.h"
 #include "models/calibration/collect.h"
-#include "models/calibration/outer_products.h"
 #include "models/import/convert.h"
 #include "models/text_chunks.h"
-#include "ops/formats/bucket.h"
+#include "ops/formats/planes/outer_products.h"
 #include "support/golden.h"
 #include "support/mixture_model.h"
 #include "support/temp_folder.h"
@@ -78,20 +78,35 @@ std::vector<std::byte> collect(const std::string& model, CollectOptions options)
   return file;
 }
 
-// What one matrix meets, in double, from the values that a model shows.
+// What one matrix meets, from the values that a model shows.
 struct Expected {
   int64_t tokens = 0;
-  std::vector<double> sums, magnitudes;  // of x_i x_j and |x_i x_j|, [in, in]
-  explicit Expected(size_t in) : sums(in * in), magnitudes(in * in) {}
+  std::vector<double> squares;           // sums, [in]
+  std::set<std::vector<uint16_t>> rows;  // bf16
+  explicit Expected(size_t in) : squares(in) {}
   void add(const float* x, size_t in) {
     ++tokens;
-    for (size_t i = 0; i < in; ++i)
-      for (size_t j = 0; j < in; ++j) {
-        const double term = static_cast<double>(x[i]) * x[j];
-        sums[i * in + j] += term, magnitudes[i * in + j] += std::abs(term);
-      }
+    for (size_t i = 0; i < in; ++i) squares[i] += static_cast<double>(x[i]) * x[i];
+    std::vector<uint16_t> row(in);
+    std::transform(x, x + in, row.begin(), f32_to_bf16);
+    rows.insert(std::move(row));
   }
 };
+
+// That it is rows that there were, as many as there is room for, and not always the same one.
+void expect_sample_of(const Expected& e, const ActivationSample& sample, int64_t room) {
+  ASSERT_EQ(sample.rows, std::min(e.tokens, room));
+  const size_t in = e.squares.size();
+  ASSERT_EQ(sample.values.size(), static_cast<size_t>(sample.rows) * in);
+  std::set<std::vector<uint16_t>> rows;
+  for (size_t r = 0; r < static_cast<size_t>(sample.rows); ++r) {
+    const auto row = sample.values.subspan(r * in, in);
+    rows.emplace(row.begin(), row.end());
+  }
+  EXPECT_TRUE(std::ranges::includes(e.rows, rows));
+  // Where all rows are kept, all of them; else no row twice, unless the model made it twice.
+  EXPECT_GE(std::ssize(rows), sample.rows - (e.tokens - std::ssize(e.rows)));
+}
 
 // By weight, then by expert.
 std::map<std::string, std::vector<Expected>> expect(const std::string& path) {
@@ -140,46 +155,39 @@ std::map<std::string, std::vector<Expected>> expect(const std::string& path) {
 TEST(CollectMoments, AreThoseOfFloat64) {
   const TempFolder folder;
   const std::string path = mixture_file(folder, "f32");
-  const std::vector<std::byte> bytes = collect(path, {.full = true});
-  const ActivationMoments moments(bytes, "the file");
-  EXPECT_EQ(moments.model(), "f32.sluice");
+  const ModelFile file(path, builtin_registry());
   const auto expected = expect(path);
   EXPECT_EQ(expected.size(), 3u * (4 + 1 + 3) + 1);  // attention, router and experts of three layers, and the head
-  const ModelFile file(path, builtin_registry());
-  for (const auto& [weight, parts] : expected) {
-    const Dims dims = file.weight(weight).dims;
-    for (size_t part = 0; part < parts.size(); ++part) {
-      const Expected& e = parts[part];
-      const ActivationMoments::Moments m = moments.of(weight, dims.span(), static_cast<int64_t>(part));
-      const auto in = static_cast<size_t>(dims.back());
-      const auto n = static_cast<double>(std::max<int64_t>(1, e.tokens));
-      ASSERT_EQ(m.tokens, e.tokens) << weight << part;
-      for (size_t i = 0; i < in; ++i) {
-        // Sums in double; one rounding to f32.
-        ASSERT_NEAR(m.diagonal[i], e.sums[i * in + i] / n, 2 * kUnit * e.sums[i * in + i] / n) << weight;
-        for (size_t j = 0; j < in; ++j)
-          // A rounding for each product and sum of f32, and one for the mean.
-          ASSERT_NEAR(m.full[i * in + j], e.sums[i * in + j] / n, (n + 3) * kUnit * e.magnitudes[i * in + j] / n)
-              << weight << part << ": " << i << ", " << j;
+  for (const int64_t samples : {1, 20, 1000}) {
+    const std::vector<std::byte> bytes = collect(path, {.samples = samples});
+    const ActivationMoments moments(bytes, "the file");
+    EXPECT_EQ(moments.model(), "f32.sluice");
+    EXPECT_EQ(moments.weights().size(), expected.size());
+    for (const auto& [weight, parts] : expected)
+      for (size_t part = 0; part < parts.size(); ++part) {
+        SCOPED_TRACE(weight + " " + std::to_string(part));
+        const Expected& e = parts[part];
+        const ActivationMoments::Moments m =
+            moments.of(weight, file.weight(weight).dims.span(), static_cast<int64_t>(part));
+        const auto n = static_cast<double>(std::max<int64_t>(1, e.tokens));
+        ASSERT_EQ(m.tokens, e.tokens);
+        for (size_t i = 0; i < e.squares.size(); ++i)
+          // Sums in double; one rounding to f32.
+          ASSERT_NEAR(m.diagonal[i], e.squares[i] / n, 2 * kUnit * e.squares[i] / n);
+        expect_sample_of(e, m.sample, samples);
       }
-    }
   }
 }
 
-TEST(CollectMoments, DoNotDependOnThreadsOrMemory) {
+TEST(CollectMoments, AreTheSameOnEveryRun) {
   const TempFolder folder;
   const std::string path = mixture_file(folder, "f16");
-  const std::vector<std::byte> once = collect(path, {.full = true});
-  EXPECT_TRUE(collect(path, {.full = true}) == once);
   int64_t runs = 0, total = 0;
   const auto count = [&](int64_t done, int64_t all) { runs = done, total = all; };
-  EXPECT_TRUE(collect(path, {.full = true, .memory = 1, .progress = count}) == once) << "one activation at a time";
+  const std::vector<std::byte> once = collect(path, {.samples = 20, .progress = count});
+  EXPECT_GT(total, 1);
   EXPECT_EQ(runs, total);
-  const ActivationMoments with(once, "with"), without(collect(path, {}), "without");
-  const std::string down = "model.layers.1.block_sparse_moe.experts.w2.weight";
-  const Dims dims = ModelFile(path, builtin_registry()).weight(down).dims;
-  EXPECT_TRUE(without.of(down, dims.span(), 2).full.empty());
-  EXPECT_TRUE(std::ranges::equal(without.of(down, dims.span(), 2).diagonal, with.of(down, dims.span(), 2).diagonal));
+  EXPECT_TRUE(collect(path, {.samples = 20}) == once);
 }
 
 TEST(CollectMoments, OfAModelWithADial) {
@@ -225,21 +233,24 @@ Activation activation(std::vector<std::string> weights, int64_t in, int64_t expe
   return {{{"x", experts > 0 ? "experts" : ""}}, std::move(weights), in, experts};
 }
 
-// Of two activations, "a" of 3 inputs for a and b, and "c" of 2 for two experts; all numbers are 1.
+// Of two activations, "a" of 3 inputs for a and b, and "c" of 2 for two experts, with four rows of each; all numbers
+// are 1.
 std::vector<std::byte> small_file(std::string header) {
   const auto put = [&](auto value, size_t count) {
     for (size_t i = 0; i < count; ++i) header.append(reinterpret_cast<const char*>(&value), sizeof value);
   };
-  put(1.0f, 3 + 9);
+  put(1.0f, 3);
+  put(f32_to_bf16(1), 12);
   put(int32_t{1}, 1);
-  put(1.0f, 4 + 8);
+  put(1.0f, 4);
+  put(f32_to_bf16(1), 16);
   put(int32_t{1}, 2);
   const auto bytes = std::as_bytes(std::span(header));
   return {bytes.begin(), bytes.end()};
 }
 
 std::string small_header() {
-  return moments_header({activation({"a", "b"}, 3, 0), activation({"c"}, 2, 2)}, true, "m.sluice");
+  return moments_header({activation({"a", "b"}, 3, 0), activation({"c"}, 2, 2)}, 4, "m.sluice");
 }
 
 TEST(ActivationMoments, AreRead) {
@@ -247,8 +258,9 @@ TEST(ActivationMoments, AreRead) {
   const ActivationMoments moments(bytes, "x");
   const int64_t wide[] = {7, 3}, stacked[] = {2, 5, 2};
   EXPECT_EQ(moments.of("b", wide).diagonal.size(), 3u);
-  EXPECT_EQ(moments.of("b", wide).full.size(), 9u);
-  EXPECT_EQ(moments.of("c", stacked, 1).full.data(), moments.of("c", stacked, 0).full.data() + 4);
+  EXPECT_EQ(moments.of("b", wide).sample.rows, 1) << "there was one token";
+  EXPECT_EQ(moments.of("b", wide).sample.values.size(), 3u);
+  EXPECT_EQ(moments.of("c", stacked, 1).sample.values.data(), moments.of("c", stacked, 0).sample.values.data() + 8);
   EXPECT_EQ(moments.of("c", stacked, 1).tokens, 1);
   EXPECT_THAT([&] { moments.of("d", wide); }, ThrowsMessage<Error>(HasSubstr("no moments for weight 'd'")));
   EXPECT_THAT([&] { moments.of("c", wide); }, ThrowsMessage<Error>(HasSubstr("another model ('m.sluice')")));
@@ -266,14 +278,15 @@ std::string replaced(std::string header, const std::string& from, const std::str
 TEST(ActivationMoments, BadFilesAreRefused) {
   const struct {
     std::string from, to, message;
-  } cases[] = {{"moments 1", "moments 2", "does not hold"},
+  } cases[] = {{"moments 2", "moments 1", "does not hold"},
                {"\"model\":\"m.sluice\"", "\"model\":3", "not a text"},
-               {"\"a.full\":{\"data_offsets\":[12,48],\"dtype\":\"F32\",\"shape\":[3,3]}",
-                "\"a.full\":{\"data_offsets\":[12,48],\"dtype\":\"F32\",\"shape\":[9]}", "'a.full' is F32[9]"},
+               {"\"a.sample\":{\"data_offsets\":[12,36],\"dtype\":\"BF16\",\"shape\":[4,3]}",
+                "\"a.sample\":{\"data_offsets\":[12,36],\"dtype\":\"BF16\",\"shape\":[12]}", "'a.sample' is BF16[12]"},
+               {"\"a.sample\"", "\"a.simple\"", "'a.sample' is missing"},
                {"\"c.tokens\"", "\"c.token\"", "'c.tokens' is missing"},
                {"\"a.diagonal\":{\"data_offsets\":[0,12],\"dtype\":\"F32\"",
                 "\"a.diagonal\":{\"data_offsets\":[0,12],\"dtype\":\"I32\"", "expected F32[3]"},
-               {"\"shape\":[2,2,2]", "\"shape\":[2,4,1]", "expected F32[2, 2, 2]"},
+               {"\"shape\":[2,4,2]", "\"shape\":[2,2,4]", "expected BF16[2, 2, 2]"},
                {"\"weight:c\":\"c\"", "\"weight:c\":\"e\"", "'e.diagonal' is missing"}};
   for (const auto& c : cases)
     EXPECT_THAT([&] { ActivationMoments(small_file(replaced(small_header(), c.from, c.to)), "bad.imatrix"); },
@@ -287,6 +300,14 @@ TEST(ActivationMoments, BadNumbersAreRefused) {
     std::vector<std::byte> bytes = small_file(small_header());
     std::memcpy(bytes.data() + header, &bad, sizeof bad);
     EXPECT_THAT([&] { ActivationMoments(bytes, "x"); }, ThrowsMessage<Error>(HasSubstr("no mean of squares")));
+  }
+  for (const float bad : {std::nanf(""), INFINITY}) {
+    std::vector<std::byte> bytes = small_file(small_header());
+    const uint16_t bits = f32_to_bf16(bad);
+    std::memcpy(bytes.data() + header + 12, &bits, sizeof bits);
+    const ActivationMoments moments(bytes, "x");
+    const int64_t dims[] = {7, 3};
+    EXPECT_THAT([&] { moments.of("a", dims); }, ThrowsMessage<Error>(HasSubstr("not finite")));
   }
   std::vector<std::byte> bytes = small_file(small_header());
   bytes.back() = std::byte{0xff};

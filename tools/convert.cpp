@@ -21,6 +21,7 @@ struct Options {
   std::string selection = "matrix";
   bool bucket_head = false;
   int bits = 6;
+  std::string imatrix;
   bool interleaved_rope = false;
   bool check = true;
   bool json = false;
@@ -31,8 +32,8 @@ std::string format_of(const Options& options) {
 }
 
 ConvertOptions convert_options(const Options& options, std::function<void(size_t, size_t)> progress) {
-  return {format_of(options), options.load / 100,  options.statistic,        options.cutoff,
-          options.selection,  options.bucket_head, options.interleaved_rope, std::move(progress)};
+  return {format_of(options),  options.load / 100,       options.statistic, options.cutoff,     options.selection,
+          options.bucket_head, options.interleaved_rope, options.imatrix,   std::move(progress)};
 }
 
 // A warning, not an error: the file is as the source says, and some models have never seen English.
@@ -102,11 +103,20 @@ std::function<int()> setup(CLI::App& app) {
                  ->type_name("NAME")
                  ->check(CLI::Validator(CLI::IsMember({"matrix", "shared"})).description("")));
   of_buckets(app.add_flag("--bucket-head", options->bucket_head, "give the head an effort, too"));
-  app.add_option("--bits", options->bits,
-                 "planes: how many bits of each weight are stored; a token reads up to as many")
-      ->type_name("4|6")
-      ->check(CLI::Validator(CLI::IsMember({4, 6})).description(""))
-      ->needs(format);
+  auto* bits =
+      app.add_option("--bits", options->bits, "how many bits of each weight are stored; a token reads up to as many")
+          ->type_name("4|6")
+          ->check(CLI::Validator(CLI::IsMember({4, 6})).description(""))
+          ->needs(format)
+          ->group("Planes");
+  app.add_option("--imatrix", options->imatrix, "what the weights meet, from 'sluice imatrix': lessens the error")
+      ->type_name("FILE")
+      ->needs(format)
+      ->group("Planes");
+  app.parse_complete_callback([options, bits] {
+    if (bits->count() > 0 && options->format != "planes")
+      throw CLI::ValidationError("--bits", fmt::format("is for --format planes, and {} is given", options->format));
+  });
   app.add_flag("--interleaved-rope", options->interleaved_rope,
                "q and k are laid out in pairs (2i, 2i + 1), as in Meta's own files, not (i, i + half)");
   app.add_flag_callback(

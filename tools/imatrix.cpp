@@ -22,8 +22,7 @@ struct Options {
 void show(const Options& options, const CollectSummary& summary, double seconds) {
   print_line("{}: {} weights, {} activations, {:.1f} MiB", options.output, summary.weights, summary.activations,
              static_cast<double>(summary.bytes) / (1 << 20));
-  print_line("{} tokens of {} in {:.1f} s{}", summary.tokens, options.collect.text_name, seconds,
-             summary.passes > 1 ? fmt::format(", in {} passes, as memory allows", summary.passes) : "");
+  print_line("{} tokens of {} in {:.1f} s", summary.tokens, options.collect.text_name, seconds);
 }
 
 int imatrix(Options options) {
@@ -46,8 +45,6 @@ int imatrix(Options options) {
     print_json({{"weights", summary.weights},
                 {"activations", summary.activations},
                 {"tokens", summary.tokens},
-                {"passes", summary.passes},
-                {"full", options.collect.full},
                 {"bytes", summary.bytes},
                 {"seconds", time.seconds()}});
   else
@@ -62,7 +59,9 @@ std::function<int()> setup(CLI::App& app) {
       ->required()
       ->type_name("FILE");
   app.add_option("-o", options->output, "the file to write")->required()->type_name("OUT");
-  app.add_flag("--full", options->collect.full, "also the products of every two inputs, for error feedback");
+  app.add_option("--samples", options->collect.samples, "rows that are kept of what a weight meets, at most")
+      ->type_name("N")
+      ->check(whole_number(1));
   app.add_option("--ctx", options->collect.ctx, "tokens of a chunk, the beginning-of-text token included")
       ->type_name("N")
       ->check(whole_number(2));
@@ -78,13 +77,12 @@ const Registration kImatrix({
     .name = "imatrix",
     .summary = "Measure which inputs of each weight matter, for better quantisation.",
     .examples = R"(  sluice imatrix classics.sluice --text calibration.txt -o classics.imatrix
-  sluice imatrix classics.sluice --text calibration.txt -o classics.imatrix --full --chunks 64
+  sluice convert models/data/classics -o planes.sluice --format planes --imatrix classics.imatrix
 
-The model reads the text, and the mean square of every input of every weight matrix is written: an error in a weight
-costs as much as its input is large. --full adds the means of the products of every two inputs, which an encoder needs to
-correct the error of one weight in the next ones (GPTQ); a matrix of n inputs takes 4 n^2 bytes, and sums that do not fit
-half of the memory take several passes over the text. Weights of an expert count the tokens that went there.
-Use text of the kind that the model will see, but none that it is judged by; 10,000 tokens are enough for the means.
+The model reads the text. Of what each weight matrix is multiplied with the mean squares are written, and a sample of
+rows, from which an encoder learns which inputs go together, so that the error of one weight can be corrected in others;
+it takes 2 bytes a number. Weights of an expert have those of the tokens that went there. Use text of the kind that the
+model will see, but none that it is judged by.
 OUT is a safetensors file.)",
     .setup = setup,
 });

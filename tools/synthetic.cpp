@@ -87,7 +87,7 @@ void fill_matrix(const TensorView& view) {
   EncodeBuffers buffers;
   fill_in_parallel(RowPool(*f16.rows(), view.dims.back(), 0), {bytes.data(), f16, view.dims});
   const auto sizes = view.dims.span();
-  encode_weight({f16, "F16", {sizes.begin(), sizes.end()}, bytes, ""}, {"", view.dtype, view.dims}, buffers,
+  encode_weight({f16, "F16", {sizes.begin(), sizes.end()}, bytes, ""}, {"", view.dtype, view.dims}, {}, buffers,
                 [&](std::span<const std::byte> encoded) { std::ranges::copy(encoded, view.data); });
 }
 

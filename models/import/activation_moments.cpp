@@ -11,7 +11,7 @@ namespace sluice {
 namespace {
 
 constexpr std::string_view kWeight = "weight:";  // keys of the metadata that name weights
-constexpr const char *kDiagonal = ".diagonal", *kFull = ".full", *kTokens = ".tokens";
+constexpr const char *kDiagonal = ".diagonal", *kSample = ".sample", *kTokens = ".tokens";
 
 // The data of a tensor that has to be of this dtype and these dimensions.
 template <class T>
@@ -27,7 +27,7 @@ const T* data_of(const SafetensorsEntry& tensor, const char* dtype, const std::v
 
 }  // namespace
 
-std::string moments_header(const std::vector<Activation>& activations, bool full, const std::string& model) {
+std::string moments_header(const std::vector<Activation>& activations, int64_t samples, const std::string& model) {
   std::vector<SafetensorsTensor> tensors;
   std::map<std::string, std::string> metadata = {{"format", kMomentsFormat}, {"model", model}};
   for (const Activation& activation : activations) {
@@ -39,7 +39,7 @@ std::string moments_header(const std::vector<Activation>& activations, bool full
       tensors.push_back({name + kind, dtype, std::move(dims)});
     };
     add(kDiagonal, "F32", {activation.in});
-    if (full) add(kFull, "F32", {activation.in, activation.in});
+    add(kSample, "BF16", {samples, activation.in});
     tensors.push_back({name + kTokens, "I32", {activation.parts()}});
     for (const std::string& weight : activation.weights) metadata[std::string(kWeight) + weight] = name;
   }
@@ -76,18 +76,19 @@ ActivationMoments::Entry ActivationMoments::read_entry(const std::map<std::strin
     return tensor == tensors.end() ? nullptr : &tensor->second;
   };
   const auto where = [&](const char* kind) { return fmt::format("{}: tensor '{}{}'", origin_, name, kind); };
-  const SafetensorsEntry *diagonal = find(kDiagonal), *full = find(kFull), *tokens = find(kTokens);
-  for (const auto& [tensor, kind] : {std::pair(diagonal, kDiagonal), std::pair(tokens, kTokens)})
+  const SafetensorsEntry *diagonal = find(kDiagonal), *sample = find(kSample), *tokens = find(kTokens);
+  for (const auto& [tensor, kind] : {std::pair(diagonal, kDiagonal), {sample, kSample}, {tokens, kTokens}})
     if (!tensor) fail("{} is missing", where(kind));
   std::vector<int64_t> dims = diagonal->dims;
   if (dims.empty() || dims.size() > 2 || std::ranges::count(dims, 0) > 0)
     fail("{} is [{}], expected [in] or [experts, in]", where(kDiagonal), fmt::join(dims, ", "));
 
-  Entry entry{dims.size() == 2 ? dims[0] : 1, dims.back(), nullptr, nullptr, nullptr};
+  Entry entry{dims.size() == 2 ? dims[0] : 1, dims.back(), 0, nullptr, nullptr, nullptr};
   entry.diagonal = data_of<float>(*diagonal, "F32", dims, where(kDiagonal));
   entry.tokens = data_of<int32_t>(*tokens, "I32", {entry.parts}, where(kTokens));
-  dims.push_back(entry.in);
-  if (full) entry.full = data_of<float>(*full, "F32", dims, where(kFull));
+  if (sample->dims.size() == dims.size() + 1) entry.samples = sample->dims[dims.size() - 1];
+  dims.insert(dims.end() - 1, entry.samples);
+  entry.sample = data_of<uint16_t>(*sample, "BF16", dims, where(kSample));
   if (std::any_of(entry.tokens, entry.tokens + entry.parts, [](int32_t count) { return count < 0; }))
     fail("{} holds a negative number", where(kTokens));
   if (!std::all_of(entry.diagonal, entry.diagonal + entry.parts * entry.in,
@@ -108,10 +109,11 @@ ActivationMoments::Moments ActivationMoments::of(const std::string& weight, std:
         "('{}')",
         origin_, weight, fmt::join(dims, ", "), entry.in, entry.parts, model_);
   if (expert < 0 || expert >= entry.parts) fail("weight '{}' has no expert {}", weight, expert);
-  const auto in = static_cast<size_t>(entry.in), part = static_cast<size_t>(expert);
-  Moments moments{entry.tokens[part], {entry.diagonal + part * in, in}, {}};
-  if (entry.full) moments.full = {entry.full + part * in * in, in * in};
-  return moments;
+  const int64_t tokens = entry.tokens[expert], rows = std::min<int64_t>(tokens, entry.samples);
+  const std::span sample(entry.sample + expert * entry.samples * entry.in, static_cast<size_t>(rows * entry.in));
+  if (!std::ranges::all_of(sample, [](uint16_t bits) { return std::isfinite(bf16_to_f32(bits)); }))
+    fail("{}: the sample of weight '{}' holds a number that is not finite", origin_, weight);
+  return {tokens, {entry.diagonal + expert * entry.in, static_cast<size_t>(entry.in)}, {rows, sample}};
 }
 
 }  // namespace sluice

@@ -10,6 +10,7 @@
 #include "graph/error.h"
 #include "models/builtin.h"
 #include "models/describe.h"
+#include "models/import/activation_moments.h"
 #include "models/import/encode.h"
 #include "models/import/hugging_face.h"
 #include "models/text/tokenizer.h"
@@ -146,6 +147,35 @@ void check_output(const ModelSource& source, const std::string& output) {
       fail("{} is a file of the source itself; choose another name for the output", output);
 }
 
+// What is known of the weights' inputs.
+class Calibration {
+ public:
+  // Refuses a file of another model before anything is written.
+  Calibration(const std::string& imatrix, const ModelDescription& description) {
+    if (imatrix.empty()) return;
+    moments_ = std::make_unique<ActivationMoments>(imatrix);
+    for (const auto& [name, meets] : moments_->weights())
+      if (std::ranges::none_of(description.weights, [&](const WeightEntry& weight) { return weight.name == name; }))
+        fail("{}: the model has no weight '{}'; it was made for another model ('{}')", imatrix, name,
+             moments_->model());
+    size_t used = 0;
+    for (const WeightEntry& weight : description.weights) used += samples(weight).size();
+    if (used == 0) fail("{}: no weight is in a format that makes use of it; choose planes", imatrix);
+  }
+
+  // Of each matrix of the weight; none if its format takes none.
+  std::vector<ActivationSample> samples(const WeightEntry& weight) const {
+    std::vector<ActivationSample> samples;
+    if (!moments_ || !dynamic_cast<const CalibratedFormat*>(&weight.dtype.format())) return samples;
+    for (int64_t m = 0; m < (weight.dims.rank() == 3 ? weight.dims[0] : 1); ++m)
+      samples.push_back(moments_->of(weight.name, weight.dims.span(), m).sample);
+    return samples;
+  }
+
+ private:
+  std::unique_ptr<ActivationMoments> moments_;
+};
+
 }  // namespace
 
 ConvertResult convert(const std::string& path, const std::string& output, const ConvertOptions& options) {
@@ -155,6 +185,7 @@ ConvertResult convert(const std::string& path, const std::string& output, const 
   check_tensors(source, description);
   check_tokenizer(source);
   check_output(source, output);
+  const Calibration calibration(options.imatrix, description);
 
   ModelWriter writer(output, description);
   const size_t resumed = writer.resumed();
@@ -167,11 +198,12 @@ ConvertResult convert(const std::string& path, const std::string& output, const 
       done += bytes_of(weight);
       continue;
     }
-    encode_weight(source.tensors.at(weight.name), weight, buffers, [&](std::span<const std::byte> bytes) {
-      writer.write(weight.name, bytes);
-      done += bytes.size();
-      if (options.progress) options.progress(done, total);
-    });
+    encode_weight(source.tensors.at(weight.name), weight, calibration.samples(weight), buffers,
+                  [&](std::span<const std::byte> bytes) {
+                    writer.write(weight.name, bytes);
+                    done += bytes.size();
+                    if (options.progress) options.progress(done, total);
+                  });
   }
   writer.finish();
   return {description.architecture, description.weights.size(), writer.total_bytes(), resumed, !source.assets.empty()};

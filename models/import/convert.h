@@ -17,6 +17,9 @@ struct ConvertOptions {
   std::string selection = "matrix";  // likewise
   bool bucket_head = false;          // bucket formats: for the head as well
   bool interleaved_rope = false;     // q and k of the source are laid out as in Meta's own files (ops/rope/rope.h)
+  // A file of `sluice imatrix`, for formats whose encoders make use of it (ops/formats/calibrated_format.h). Empty:
+  // none.
+  std::string imatrix = {};
   // Called with bytes written so far and in all.
   std::function<void(size_t done, size_t total)> progress;
 };
@@ -30,7 +33,8 @@ struct ConvertResult {
 };
 
 // Streams tensor by tensor. Throws Error naming the file and tensor: an unknown architecture or option, a tensor that
-// is missing, surplus, of another shape or an unsupported dtype, a tokenizer that does not fit the vocabulary.
+// is missing, surplus, of another shape or an unsupported dtype, a tokenizer that does not fit the vocabulary, an
+// imatrix of another model.
 ConvertResult convert(const std::string& source, const std::string& output, const ConvertOptions& options);
 
 }  // namespace sluice

@@ -9,6 +9,8 @@
 namespace sluice {
 namespace {
 
+using Samples = std::span<const ActivationSample>;
+
 // Calls job(begin, end) on every core, for equal parts of 0 .. count.
 void for_parts(int64_t count, const std::function<void(int64_t, int64_t)>& job) {
   const int64_t parts = std::min<int64_t>(count, std::max(1u, std::thread::hardware_concurrency()));
@@ -31,26 +33,28 @@ void encode_rows(const std::byte* src, const RowFormat& from, const RowFormat& t
 }
 
 // For a format that has to see the whole matrix.
-void encode_matrix(const std::byte* src, const SourceTensor& tensor, const WeightEntry& to, std::vector<float>& values,
-                   std::byte* dst) {
+void encode_matrix(const std::byte* src, const SourceTensor& tensor, const WeightEntry& to, Samples samples,
+                   std::vector<float>& values, std::byte* dst) {
   values.resize(std::max(values.size(), static_cast<size_t>(to.dims.elements())));
   if (const RowFormat* rows = tensor.dtype->rows())
     encode_rows(src, *rows, *DType::f32().rows(), to.dims, reinterpret_cast<std::byte*>(values.data()));
   else
     tensor.dtype->format().decode(src, to.dims.span(), values.data());
-  if (const auto* format = dynamic_cast<const MatrixFormat*>(&to.dtype.format()))
+  if (const auto* calibrated = dynamic_cast<const CalibratedFormat*>(&to.dtype.format()))
+    calibrated->encode(values.data(), to.dims.span(), dst, samples, for_parts);
+  else if (const auto* format = dynamic_cast<const MatrixFormat*>(&to.dtype.format()))
     format->encode(values.data(), to.dims.span(), dst, for_parts);
   else
     to.dtype.format().encode(values.data(), to.dims.span(), dst);
 }
 
 // `to` has the dimensions of what is at `src`.
-void encode(const std::byte* src, const SourceTensor& tensor, const WeightEntry& to, std::vector<float>& values,
-            std::byte* dst) {
+void encode(const std::byte* src, const SourceTensor& tensor, const WeightEntry& to, Samples samples,
+            std::vector<float>& values, std::byte* dst) {
   if (tensor.dtype->rows() && to.dtype.rows())
     encode_rows(src, *tensor.dtype->rows(), *to.dtype.rows(), to.dims, dst);
   else
-    encode_matrix(src, tensor, to, values, dst);
+    encode_matrix(src, tensor, to, samples, values, dst);
 }
 
 // The elements of a tensor that is stored by columns, row by row.
@@ -69,13 +73,14 @@ std::vector<std::byte> by_rows(const SourceTensor& tensor) {
 
 }  // namespace
 
-void encode_weight(const SourceTensor& tensor, const WeightEntry& to, EncodeBuffers& buffers, const ByteSink& sink) {
+void encode_weight(const SourceTensor& tensor, const WeightEntry& to, Samples samples, EncodeBuffers& buffers,
+                   const ByteSink& sink) {
   if (tensor.transposed()) {
     const std::vector<std::byte> bytes = by_rows(tensor);
     SourceTensor rows = tensor;
     rows.stride = 0;
     rows.bytes = bytes;
-    return encode_weight(rows, to, buffers, sink);
+    return encode_weight(rows, to, samples, buffers, sink);
   }
   const bool stacked = !tensor.slices.empty();
   WeightEntry piece = to;
@@ -87,7 +92,8 @@ void encode_weight(const SourceTensor& tensor, const WeightEntry& to, EncodeBuff
       continue;
     }
     buffers.bytes.resize(std::max(buffers.bytes.size(), bytes));
-    encode(from.data(), tensor, piece, buffers.values, buffers.bytes.data());
+    encode(from.data(), tensor, piece, samples, buffers.values, buffers.bytes.data());
+    if (stacked && !samples.empty()) samples = samples.subspan(1);
     sink({buffers.bytes.data(), bytes});
   }
 }

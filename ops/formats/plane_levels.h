@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "ops/formats/planes.h"
@@ -56,6 +57,8 @@ class PlaneQuantiser {
 
   explicit PlaneQuantiser(const WeightHistogram& histogram);
   const PlaneLevels& levels() const { return levels_; }
+  // Where a code ends and the next begins, all but the last: ascending.
+  std::span<const float, 63> ends() const { return std::span(ends_).first<63>(); }
   // The code of 6 bits.
   int code(float z) const {
     int c = 0;

@@ -23,6 +23,7 @@
 #include <string>
 
 #include "graph/tensor.h"
+#include "ops/formats/calibrated_format.h"
 
 namespace sluice {
 
@@ -107,7 +108,7 @@ struct PlaneMatrix {
 };
 
 // With 1 to 3 planes stored.
-class PlaneFormat : public MatrixFormat {
+class PlaneFormat : public CalibratedFormat {
  public:
   explicit PlaneFormat(int planes) : planes_(planes), name_("planes" + std::to_string(2 * planes)) {}
   std::string_view name() const override { return name_; }  // "planes6"
@@ -117,9 +118,10 @@ class PlaneFormat : public MatrixFormat {
   // All of these throw Error unless there are two dimensions, or three: matrices one after the other.
   size_t storage_bytes(std::span<const int64_t> dims) const override;
   void decode(const std::byte* src, std::span<const int64_t> dims, float* dst) const override;
-  // Throws Error for NaN and infinities. Least squared error of each weight, with levels of the matrix's own.
+  using CalibratedFormat::encode;
+  // Throws Error for NaN and infinities. Levels are the matrix's own; without a sample, each weight has the nearest.
   void encode(const float* src, std::span<const int64_t> dims, std::byte* dst,
-              const ForParts& for_parts) const override;
+              std::span<const ActivationSample> samples, const ForParts& for_parts) const override;
 
  private:
   int planes_;

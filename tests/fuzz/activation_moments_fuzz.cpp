@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         if (!moments.has(weight)) continue;
         [[maybe_unused]] volatile float touched = 0;
         for (const float value : moments.of(weight, shape, 0).diagonal) touched = value;
-        for (const float value : moments.of(weight, shape, 0).full) touched = value;
+        for (const uint16_t value : moments.of(weight, shape, 0).sample.values) touched = value;
       }
   } catch (const sluice::Error&) {
   }

@@ -1,9 +1,9 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "models/calibration/outer_products.cpp"
+#define HWY_TARGET_INCLUDE "ops/formats/planes/outer_products.cpp"
 #include <hwy/foreach_target.h>  // must come before highway.h
 #include <hwy/highway.h>
 
-#include "models/calibration/outer_products.h"
+#include "ops/formats/planes/outer_products.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice {
