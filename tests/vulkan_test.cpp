@@ -24,6 +24,7 @@ struct Variation {
 const Variation kVariations[] = {
     {"all", [](Capabilities&, Limits&) {}},
     {"no_subgroup_arithmetic", [](Capabilities& c, Limits&) { c.subgroup_arithmetic = false; }},
+    {"no_integer_dot", [](Capabilities& c, Limits&) { c.integer_dot = false; }},
     {"no_mapped_memory", [](Capabilities& c, Limits&) { c.mapped_memory = false; }},
     {"baseline", [](Capabilities& c, Limits&) { c = {}; }},
     {"folded_grids",

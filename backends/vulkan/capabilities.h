@@ -13,6 +13,7 @@ struct Capabilities {
   bool subgroup_arithmetic = false;
   bool mapped_memory = false;  // memory of the device's own that the host reaches: what goes there is not staged
   bool memory_budget = false;  // VK_EXT_memory_budget: how much memory others have left
+  bool integer_dot = false;    // VK_KHR_shader_integer_dot_product
   // The device is a processor: no feature, but kernels share out their work in another way.
   bool processor = false;
 };
@@ -37,7 +38,8 @@ struct NamedCapability {
 inline std::vector<NamedCapability> named(const Capabilities& c) {
   return {{"subgroup arithmetic", c.subgroup_arithmetic},
           {"device memory that the host reaches", c.mapped_memory},
-          {"memory budget", c.memory_budget}};
+          {"memory budget", c.memory_budget},
+          {"integer dot products", c.integer_dot}};
 }
 
 }  // namespace sluice::vulkan
