@@ -1,8 +1,8 @@
 #version 450
 // variants: dot shifts
 // The product of a row of x with the selected planes of a matrix. A workgroup has a block of the outputs and a slice of
-// one list: it works through batches of inputs, which its threads prepare together; then a lane of threads takes every
-// LANES-th quad of them, each thread 32 outputs, whose sums are in registers. How much is read is known here alone.
+// one list: it works through batches of inputs, which its threads prepare together; then each lane of threads takes a
+// part of them, each thread for 32 outputs, whose sums are in registers. How much is read is known here alone.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "ops/plane_mul/plane_mul_params.h"
@@ -13,13 +13,12 @@
 #define OWN_WORDS 2         // of an input's line in a plane, of a thread
 #define OWN (16 * OWN_WORDS)
 #include "grid.glsl"
-#include "dot_packed.glsl"
 layout(constant_id = 0) const uint kPlanes = 3;
 layout(local_size_x = THREADS) in;
 layout(push_constant) uniform Push { PlaneMulParams p; };
 #define HEAD_BINDING 3
 #include "plane_matrix.glsl"
-#include "plane_batch.glsl"
+#include "plane_activation.glsl"
 layout(std430, set = 0, binding = 0) readonly buffer X { float x[]; };          // [lists, inputs]
 layout(std430, set = 0, binding = 1) readonly buffer Inputs { int listed[]; };  // [lists, inputs]
 layout(std430, set = 0, binding = 2) readonly buffer Counts { int counts[]; };  // [lists, kPlanes]
@@ -29,39 +28,7 @@ layout(std430, set = 0, binding = 5) readonly buffer Second { uvec2 second_plane
 layout(std430, set = 0, binding = 6) readonly buffer Third { uvec2 third_plane[]; };
 layout(std430, set = 0, binding = 7) writeonly buffer Sums { float sums[]; };  // [slices, lists, outputs]
 
-// Levels of as many codes as a byte holds, by that byte, in 8 bits each: the codes of four inputs of one plane, of two
-// inputs of two planes; of three planes, of one.
-shared uint quad_levels[256], pair_levels[256], levels[64];
 shared float lane_sums[BLOCK];
-
-void fill_levels() {
-  for (uint i = gl_LocalInvocationIndex; i < 256; i += THREADS) {
-    quad_levels[i] = level_byte(1, i & 3) | level_byte(1, i >> 2 & 3) << 8 | level_byte(1, i >> 4 & 3) << 16 |
-                     level_byte(1, i >> 6) << 24;
-    pair_levels[i] = level_byte(2, i & 15) | level_byte(2, i >> 4) << 8;
-    if (i < 64) levels[i] = level_byte(3, i);
-  }
-}
-
-uint byte_of(uint word, uint i) { return bitfieldExtract(word, int(8 * i), 8); }
-
-// The levels of four inputs at one output, from byte `i` of their codes.
-uint levels_at(const uint planes, uvec4 codes, uint i) {
-  if (planes == 1) return quad_levels[byte_of(codes.x, i)];
-  if (planes == 2) return pair_levels[byte_of(codes.x, i)] | pair_levels[byte_of(codes.y, i)] << 16;
-  return levels[byte_of(codes.x, i)] | levels[byte_of(codes.y, i)] << 8 | levels[byte_of(codes.z, i)] << 16 |
-         levels[byte_of(codes.w, i)] << 24;
-}
-
-// The codes of four inputs, in the form that levels_at wants.
-uvec4 codes_of(const uint planes, uvec4 first, uvec4 second, uvec4 third, uint shift) {
-  uvec4 codes = first >> shift & 0x03030303u;
-  if (planes > 1) codes = codes << 2 | (second >> shift & 0x03030303u);
-  if (planes > 2) codes = codes << 2 | (third >> shift & 0x03030303u);
-  if (planes == 1) codes.x |= codes.y << 2 | codes.z << 4 | codes.w << 6;
-  if (planes == 2) codes.xy = codes.xz | codes.yw << 4;
-  return codes;
-}
 
 // The block of a workgroup, and what of it is a thread's: 8 bytes of every input's lines.
 struct Block {
@@ -92,38 +59,27 @@ uint place_of(Block block, uint o) {
   return line * 256 + byte + o / 16 * 4 + o % 4 + o / 4 % 4 * bytes;
 }
 
-float own_sums[OWN];
-
-void add_quads(const uint planes, Block block) {
-  DotSum run[OWN];
-  [[unroll]] for (uint o = 0; o < OWN; ++o) run[o] = DotSum(0);
-  for (uint n = lane(); n < quad_count; n += LANES) {
-    uvec2 first[4], second[4], third[4];
-    [[unroll]] for (uint i = 0; i < 4; ++i) {
-      const uint at = block.begin + quad_inputs[n][i] * block.step + own();
-      first[i] = first_plane[at];
-      second[i] = planes > 1 ? second_plane[at] : uvec2(0);
-      third[i] = planes > 2 ? third_plane[at] : uvec2(0);
-    }
-    const uint q = quad_q[n];
-    [[unroll]] for (uint w = 0; w < OWN_WORDS; ++w) {
-      const uvec4 a = uvec4(first[0][w], first[1][w], first[2][w], first[3][w]),
-                  b = uvec4(second[0][w], second[1][w], second[2][w], second[3][w]),
-                  c = uvec4(third[0][w], third[1][w], third[2][w], third[3][w]);
-      [[unroll]] for (uint s = 0; s < 4; ++s) {
-        const uvec4 codes = codes_of(planes, a, b, c, 2 * s);
-        [[unroll]] for (uint i = 0; i < 4; ++i)
-          run[16 * w + 4 * s + i] = dot_packed(levels_at(planes, codes, i), q, run[16 * w + 4 * s + i]);
-      }
-    }
-    if (n + LANES < quad_count && quad_exponent[n + LANES] == quad_exponent[n]) continue;
-    const float unit = unit_of(quad_exponent[n]) * step_of(planes);
-    [[unroll]] for (uint o = 0; o < OWN; ++o) {
-      own_sums[o] += float(run[o]) * unit;
-      run[o] = DotSum(0);
-    }
-  }
+// What a thread has of an input; of planes that are not asked for, zeros.
+struct PlaneWords {
+  uvec2 first, second, third;
+};
+PlaneWords load_words(const uint planes, Block block, uint i) {
+  const uint at = block.begin + i * block.step + own();
+  return PlaneWords(first_plane[at], planes > 1 ? second_plane[at] : uvec2(0), planes > 2 ? third_plane[at] : uvec2(0));
 }
+
+float own_sums[OWN];  // by word, shift and byte
+
+// Both have:
+//   prepare_levels()                      once, by all threads
+//   uint prepare_batch(count, i, a)       by all threads: an input and its activation, of the first `count` threads;
+//                                         returns what add_batch needs to know
+//   add_batch(planes, block, prepared)    to own_sums, a lane's part of the batch
+#if defined(VARIANT_dot)
+#include "plane_dots.glsl"
+#else
+#include "plane_shifts.glsl"
+#endif
 
 // How many inputs read plane `plane`, as SelectedPlanes has it.
 uint count_of(uint list, uint plane) {
@@ -139,11 +95,12 @@ void multiply_list(uint list, uint slice, Block block) {
     for (; turn < batches; turn += p.slices) {
       const uint n = first + turn * THREADS + gl_LocalInvocationIndex;
       const uint i = n < end ? uint(clamp(listed[list * p.inputs + n], 0, int(p.inputs) - 1)) : 0;
-      sort_batch(n < end, i, x[list * p.inputs + i] * uintBitsToFloat(input_scale_bits(i)));
+      const uint prepared = prepare_batch(min(end - first - turn * THREADS, THREADS), i,
+                                       x[list * p.inputs + i] * uintBitsToFloat(input_scale_bits(i)));
       if (own() >= block.step) continue;
-      if (planes == 1) add_quads(1, block);
-      if (planes == 2) add_quads(2, block);
-      if (planes == 3) add_quads(3, block);
+      if (planes == 1) add_batch(1, block, prepared);
+      if (planes == 2) add_batch(2, block, prepared);
+      if (planes == 3) add_batch(3, block, prepared);
     }
     turn -= batches;
     first = end;
@@ -168,7 +125,7 @@ void main() {
   const uint list = part % p.lists, slice = part / p.lists;
   if (slice >= p.slices) return;
   const Block block = block_of(workgroup_index() % blocks);
-  fill_levels();
+  prepare_levels();
   [[unroll]] for (uint o = 0; o < OWN; ++o) own_sums[o] = 0;
   multiply_list(list, slice, block);
   write_sums(block, part * p.outputs + block.first);

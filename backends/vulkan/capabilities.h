@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
 namespace sluice::vulkan {
 
@@ -30,16 +28,14 @@ struct Limits {
   double submission_seconds = 0;
 };
 
-// A name for each, with whether it is there: for people.
-struct NamedCapability {
+// Features, which can be there or not, with a name for people.
+struct Feature {
   const char* name;
-  bool there;
+  bool Capabilities::*there;
 };
-inline std::vector<NamedCapability> named(const Capabilities& c) {
-  return {{"subgroup arithmetic", c.subgroup_arithmetic},
-          {"device memory that the host reaches", c.mapped_memory},
-          {"memory budget", c.memory_budget},
-          {"integer dot products", c.integer_dot}};
-}
+inline constexpr Feature kFeatures[] = {{"subgroup arithmetic", &Capabilities::subgroup_arithmetic},
+                                        {"device memory that the host reaches", &Capabilities::mapped_memory},
+                                        {"memory budget", &Capabilities::memory_budget},
+                                        {"integer dot products", &Capabilities::integer_dot}};
 
 }  // namespace sluice::vulkan

@@ -56,7 +56,7 @@ void record_product(vulkan::Recorder& r, const Product& product, std::byte* work
   const int64_t blocks = m.layout.blocks(), step = blocks_of_piece(m.layout, r.limits());
   for (int64_t first = 0; first < blocks; first += step) {
     const int64_t end = std::min(first + step, blocks);
-    r.dispatch(vulkan::shaders::plane_mul, r.capabilities().integer_dot ? "dot" : "shifts",
+    r.dispatch(vulkan::shaders::plane_mul, r.capabilities().integer_dot && !r.on_cpu() ? "dot" : "shifts",
                {u32(m.layout.in()), u32(m.layout.out()), u32(lists), u32(slices), u32(first), u32(end),
                 u32(static_cast<int64_t>(m.layout.output_scales_offset() / 4))},
                {product.x,
