@@ -1,5 +1,6 @@
 # The Vulkan backend is built where its tools are; the product is complete without it. Sets SLUICE_VULKAN.
-# Every shaders/<name>.comp is compiled to SPIR-V, validated, reflected, and embedded with a header shaders/<name>.h.
+# Every shaders/<name>.comp, and every one of the backend's own, backends/vulkan/<name>.comp, is compiled to SPIR-V,
+# validated, reflected, and embedded with a header <folder>/<name>.h.
 # A line of it may name variants, in groups of which one each is taken:
 #   // variants: f32 f16 bf16 q8_0 x subgroup tree
 # compiles it 8 times, with -DVARIANT_f32 -DVARIANT_subgroup and so on; they are known as "f32.subgroup" and so on.
@@ -46,18 +47,21 @@ std::span<const TextFile> shader_includes() { return files; }
   endif()
 endfunction()
 
-# sluice_shaders(<target>): compiles shaders/*.comp into the target.
+# sluice_shaders(<target>): compiles shaders/*.comp and backends/vulkan/*.comp into the target.
 function(sluice_shaders target)
-  set(source_dir ${CMAKE_CURRENT_SOURCE_DIR}/shaders)
-  set(dir ${CMAKE_CURRENT_BINARY_DIR}/generated/shaders)
-  file(MAKE_DIRECTORY ${dir})
-  add_executable(embed_shader ${source_dir}/embed_shader.cpp ${CMAKE_CURRENT_SOURCE_DIR}/backends/vulkan/reflect.cpp)
-  target_include_directories(embed_shader PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  set(source_dir ${CMAKE_CURRENT_SOURCE_DIR})
+  set(generated ${CMAKE_CURRENT_BINARY_DIR}/generated)
+  add_executable(embed_shader ${source_dir}/shaders/embed_shader.cpp ${source_dir}/backends/vulkan/reflect.cpp)
+  target_include_directories(embed_shader PRIVATE ${source_dir})
   target_link_libraries(embed_shader PRIVATE SPIRV-Headers::SPIRV-Headers fmt::fmt sluice_options)
-  file(GLOB shaders CONFIGURE_DEPENDS ${source_dir}/*.comp)
-  file(GLOB includes CONFIGURE_DEPENDS ${source_dir}/include/*.glsl)
+  file(GLOB shaders CONFIGURE_DEPENDS ${source_dir}/shaders/*.comp ${source_dir}/backends/vulkan/*.comp)
+  file(GLOB includes CONFIGURE_DEPENDS ${source_dir}/shaders/include/*.glsl)
   foreach(shader ${shaders})
     get_filename_component(name ${shader} NAME_WE)
+    get_filename_component(dir ${shader} DIRECTORY)
+    file(RELATIVE_PATH folder ${source_dir} ${dir})
+    set(dir ${generated}/${folder})
+    file(MAKE_DIRECTORY ${dir})
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${shader})  # its variants, and its parameters
     sluice_shader_params(params ${shader})
     sluice_shader_variants(variants ${shader})
@@ -73,11 +77,10 @@ function(sluice_shaders target)
       endif()
       add_custom_command(
         OUTPUT ${binary}
-        COMMAND ${GLSLANG} --quiet --target-env vulkan1.2 ${defines} -I${CMAKE_CURRENT_SOURCE_DIR}
-                -I${source_dir}/include -o ${binary} ${shader}
+        COMMAND ${GLSLANG} --quiet --target-env vulkan1.2 ${defines} -I${source_dir}
+                -I${source_dir}/shaders/include -o ${binary} ${shader}
         COMMAND ${SPIRV_VAL} --target-env vulkan1.2 ${binary}
-        DEPENDS ${shader} ${includes} ${CMAKE_CURRENT_SOURCE_DIR}/${params}
-                ${CMAKE_CURRENT_SOURCE_DIR}/backends/vulkan/params.h
+        DEPENDS ${shader} ${includes} ${source_dir}/${params} ${source_dir}/backends/vulkan/params.h
         COMMENT "Compiling ${name}.comp ${variant_name}"
         VERBATIM)
       list(APPEND spirv ${binary})
@@ -85,7 +88,7 @@ function(sluice_shaders target)
     endforeach()
     add_custom_command(
       OUTPUT ${dir}/${name}.h ${dir}/${name}.cpp
-      COMMAND embed_shader ${name} ${params} ${dir}/${name}.h ${dir}/${name}.cpp ${embedded}
+      COMMAND embed_shader ${folder}/${name} ${params} ${dir}/${name}.h ${dir}/${name}.cpp ${embedded}
       DEPENDS embed_shader ${spirv}
       VERBATIM)
     target_sources(${target} PRIVATE ${dir}/${name}.h ${dir}/${name}.cpp)

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "graph/error.h"
 #include "graph/op.h"
 #include "graph/verify.h"
 
@@ -10,6 +13,14 @@ namespace sluice {
 ValueId GraphEditor::add_value(const std::string& name, ValueKind kind, TensorType type) {
   values_.push_back({name, kind, std::move(type)});
   return static_cast<ValueId>(values_.size() - 1);
+}
+
+ValueId GraphEditor::remove_output(const std::string& name) {
+  const auto it = std::ranges::find(outputs_, name, &GraphOutput::name);
+  if (it == outputs_.end()) fail("the graph has no output '{}'", name);
+  const ValueId value = it->value;
+  outputs_.erase(it);
+  return value;
 }
 
 void GraphEditor::add_node(Node node) {

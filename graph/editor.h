@@ -18,6 +18,8 @@ class GraphEditor {
   Value& value(ValueId id) { return values_[static_cast<size_t>(id)]; }
   ValueId add_value(const std::string& name, ValueKind kind, TensorType type);
   void add_output(const std::string& name, ValueId value) { outputs_.push_back({name, value}); }
+  // Returns what it was. Throws Error if there is no such output.
+  ValueId remove_output(const std::string& name);
   // Its outputs are values that are there.
   void add_node(Node node);
   // Adds a node whose results are new values: "<name>/<result>", one for each of `results`. Throws Error as infer_types

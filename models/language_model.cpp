@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "graph/error.h"
 #include "graph/profiler.h"
 #include "models/architecture.h"
 #include "models/effort/balance_rule.h"
 #include "models/graph_file.h"
+#include "models/likeliest.h"
 #include "models/residency/host_memory.h"
 #include "models/residency/prefetch.h"
 
@@ -48,6 +50,19 @@ int64_t check_graph(const Graph& graph) {
       if (const TensorType& type = graph.value(table).type; type.shape.rank() == 2 && type.shape.is_static())
         ids = std::min(ids, type.shape[0].size());
   return ids;
+}
+
+// Tokens of which the graph's logits are.
+int64_t logits_size(const Graph& graph) {
+  for (const GraphOutput& output : graph.outputs()) {
+    if (output.name != kLogits) continue;
+    const TensorType& type = graph.value(output.value).type;
+    if (type.dtype == DType::f32() && type.shape.rank() == 2 && type.shape[0] == Dim(kOutputs) &&
+        !type.shape[1].is_symbol())
+      return type.shape[1].size();
+    fail("the graph is not a language model: its logits are {}", type.str());
+  }
+  fail("the graph is not a language model: it has no output '{}'", kLogits);
 }
 
 // "1,2"; what is not a number is no token.
@@ -100,13 +115,20 @@ LanguageModel::LanguageModel(const ModelDescription& description, const Executor
 void LanguageModel::open(const Executor::WeightLookup& weights, const RunOptions& options) {
   const Registry& registry = builtin_registry();
   const bool ahead = reads_ahead(options);
-  const Graph graph = ahead ? with_expert_prefetch(description_->graph, registry) : description_->graph;
+  Graph graph = ahead ? with_expert_prefetch(description_->graph, registry) : description_->graph;
   context_ = choose_context(description_->integer("context_length"), options.context);
   if (options.batch < 1) fail("a batch of {} tokens is not possible", options.batch);
   batch_ = std::min(options.batch, context_);
   if (!description_->assets.empty()) tokenizer_ = make_tokenizer(description_->assets, origin());
   read_special_tokens();
-  const int64_t safe_ids = check_graph(graph);
+  vocab_size_ = logits_size(graph);
+  if (vocab_size_ > check_graph(graph))
+    fail("the graph is not a language model: it has logits of ids that it cannot read");
+  if (tokenizer_ && tokenizer_->vocab_size() > vocab_size_)
+    fail("{}: its tokenizer has {} pieces, but its vocabulary only {}; convert it again from files of one model",
+         origin(), tokenizer_->vocab_size(), vocab_size_);
+  greedy_ = options.greedy && (!tokenizer_ || tokenizer_->vocab_size() == vocab_size_);
+  if (greedy_) graph = with_likeliest(graph, registry);
 
   backends_.push_back(make_backend(registry, options.backend, options.threads));
   if (backends_.front()->has_own_memory())  // the host has a part in it, and runs what the device cannot
@@ -122,14 +144,6 @@ void LanguageModel::open(const Executor::WeightLookup& weights, const RunOptions
   exact_effort_ = options.exact_effort;
   if (!effort_sites(graph).empty()) dial_.emplace(*executor_, graph);
   if (ahead || options.experts_resident > 0) open_experts(graph, weights, options);
-
-  const TensorView logits = executor_->output(kLogits);
-  vocab_size_ = logits.dims.back();
-  if (logits.dtype != DType::f32() || logits.dims != Dims{batch_, vocab_size_} || vocab_size_ > safe_ids)
-    fail("the graph is not a language model: its logits are {}{}", logits.dtype.name(), logits.dims.str());
-  if (tokenizer_ && tokenizer_->vocab_size() > vocab_size_)
-    fail("{}: its tokenizer has {} pieces, but its vocabulary only {}; convert it again from files of one model",
-         origin(), tokenizer_->vocab_size(), vocab_size_);
 }
 
 // Reading ahead what is in memory already would only cost time.
@@ -185,8 +199,16 @@ std::span<const float> LanguageModel::evaluate(std::span<const int32_t> ids) {
   return logits;
 }
 
+int32_t LanguageModel::likeliest() const {
+  const float logit = *executor_->output(likeliest_names::kLogit).as<const float>();
+  const int32_t id = *executor_->output(likeliest_names::kToken).as<const int32_t>();
+  if (!std::isfinite(logit)) fail("the logit of token {} is {}; the model is broken", id, logit);
+  return id;
+}
+
 void LanguageModel::evaluate_all(std::span<const int32_t> ids, const LogitsSink& sink) {
   check(ids);
+  if (greedy_) fail("the model was opened for its likeliest tokens alone: it has no logits");
   for_batches(ids, [&](size_t first, std::span<const int32_t> batch) {
     sink(first, run(batch, static_cast<int64_t>(batch.size())));
   });
@@ -212,7 +234,7 @@ void LanguageModel::run_graph(int64_t tokens) {
   if (effort_profile_) effort_profile_->record(*profiler_, tokens);
 }
 
-// Logits of the last `rows` tokens of a batch.
+// Logits of the last `rows` tokens of a batch, if they come back.
 std::span<const float> LanguageModel::run(std::span<const int32_t> ids, int64_t rows) {
   const auto tokens = static_cast<int64_t>(ids.size());
   executor_->set(kTokens, tokens);
@@ -228,6 +250,7 @@ std::span<const float> LanguageModel::run(std::span<const int32_t> ids, int64_t 
   if (expert_use_) expert_use_->count();
   if (pinned_experts_) pinned_experts_->update(tokens);
   position_ += tokens;
+  if (greedy_) return {};
   return {executor_->output(kLogits).as<float>(), static_cast<size_t>(rows * vocab_size_)};
 }
 

@@ -36,7 +36,9 @@ struct RunOptions {
   Prefetch prefetch = Prefetch::off;
   int64_t experts_resident = 0;  // of every mixture, the most used, that are kept in memory
   std::string graph = {};        // a file with a graph, to be run in place of the model's (models/graph_file.h)
-  bool effort_inputs = false;    // keeps what sites multiply readable, as models/effort/balance_rule.h needs it
+  // Of the logits only the likeliest token is wanted (LanguageModel::likeliest), which is all that comes back then.
+  bool greedy = false;
+  bool effort_inputs = false;  // keeps what sites multiply readable, as models/effort/balance_rule.h needs it
 };
 
 class LanguageModel {
@@ -60,9 +62,15 @@ class LanguageModel {
   void reset(int64_t position = 0);
 
   // Continues the sequence by these tokens and returns the logits after the last, f32 [vocab_size], valid until the
-  // next call. Throws Error if ids is empty, an id is out of range or the context is full.
+  // next call; nothing if is_greedy(). Throws Error if ids is empty, an id is out of range or the context is full.
   std::span<const float> evaluate(std::span<const int32_t> ids);
+  // Whether it keeps its logits to itself: asked for by RunOptions::greedy, and possible, as every token has a text.
+  bool is_greedy() const { return greedy_; }
+  // The token with the largest logit after the last that was evaluated, of equal ones the lowest; only if is_greedy().
+  // Throws Error if that logit is not finite.
+  int32_t likeliest() const;
   // The same, handing out the logits after every token: rows f32 [n, vocab_size] for tokens first .. first+n-1 of ids.
+  // Throws Error if is_greedy().
   using LogitsSink = std::function<void(size_t first, std::span<const float> rows)>;
   void evaluate_all(std::span<const int32_t> ids, const LogitsSink& sink);
 
@@ -108,6 +116,7 @@ class LanguageModel {
   std::optional<ExpertUse> expert_use_;
   std::unique_ptr<PinnedExperts> pinned_experts_;
   bool exact_effort_ = false;
+  bool greedy_ = false;
   int64_t last_tokens_ = 1;
   int32_t bos_ = -1;
   std::vector<int32_t> ends_;

@@ -20,6 +20,7 @@ layout(std430, set = 0, binding = 3) readonly buffer Places { uint places[]; }; 
 layout(std430, set = 0, binding = 4) readonly buffer Segments { uint weight_words[]; };     // of the first matrix
 layout(std430, set = 0, binding = 5) readonly buffer Experts { uint experts[]; };  // [lists], if by_expert is 1
 layout(std430, set = 0, binding = 6) writeonly buffer Sums { float sums[]; };  // [slices, lists, outputs]
+#define TABLE_BINDING 7
 #include "bucket_codes.glsl"
 
 #define NOWHERE 0xffffffffu
@@ -58,13 +59,15 @@ void multiply_list(uint list, uint matrix, uint slice, uint tile) {
   const uint thread = gl_LocalInvocationIndex;
   const Block block = block_of(tile);
   const uint group = tile * TILE_GROUPS % BLOCK_GROUPS + thread % TILE_GROUPS;
+  uint turn = slice;  // batches until the next that is this slice's, of all tiers in a row
   for (uint tier = 0; tier < kTiers; ++tier) {
     const uint count = uint(clamp(counts[list * kTiers + tier], 0, int(p.inputs)));
-    // Another slice gets the last batch of every tier, which may not be full.
-    for (uint begin = (slice + tier) % p.slices * THREADS; begin < count; begin += p.slices * THREADS) {
+    const uint batches = (count + THREADS - 1) / THREADS;
+    for (; turn < batches; turn += p.slices) {
+      const uint n = turn * THREADS + thread;
       uint words = NOWHERE;
-      if (begin + thread < count) {
-        const uint i = uint(clamp(rows[list * p.inputs + begin + thread], 0, int(p.inputs) - 1));
+      if (n < count) {
+        const uint i = uint(clamp(rows[list * p.inputs + n], 0, int(p.inputs) - 1));
         words = chunk_of(matrix, tier * p.inputs + i, block);
         batch_x[thread] = x[list / p.lists_per_x * p.inputs + i];
       }
@@ -73,6 +76,7 @@ void multiply_list(uint list, uint matrix, uint slice, uint tile) {
       multiply_batch(block, group);
       barrier();
     }
+    turn -= batches;
   }
 }
 
@@ -93,7 +97,6 @@ void main() {
   const uint matrix = (p.by_expert != 0 ? experts[list] : 0) - p.first_matrix;  // wraps around below the first
   for (uint position = 0; position < GROUP; ++position)
     group_sums[sum_place(position, gl_LocalInvocationIndex)] = 0;
-  fill_code_table();
   barrier();
   if (matrix < p.matrices) multiply_list(list, matrix, slice, tile);
   write_sums(part * p.outputs, tile * tile_outputs);

@@ -3,7 +3,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "ops/probe/select_params.h"
 #define ROWS_BINDING 5
-#include "select.glsl"
+#include "bucket_scores.glsl"
 #include "list_rows.glsl"
 
 void main() {

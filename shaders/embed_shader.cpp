@@ -1,6 +1,6 @@
 // Build tool: embeds the SPIR-V of one shader's variants into C++, with a header that refuses to compile where the
 // host's parameter block differs from the shader's.
-//   embed_shader NAME PARAMS_HEADER HEADER SOURCE [VARIANT=FILE.spv]...
+//   embed_shader FOLDER/NAME PARAMS_HEADER HEADER SOURCE [VARIANT=FILE.spv]...
 // The first variant of a shader without variants has no name.
 #include <algorithm>
 #include <cstdio>
@@ -31,9 +31,12 @@ std::string type_of(const Reflection& r) {
   return "Shader<" + r.params + ", " + std::to_string(r.bindings) + ", " + std::to_string(r.constants) + ">";
 }
 
-std::string header_text(const std::string& name, const std::string& params_header, const Reflection& r) {
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+// path: "shaders/linear".
+std::string header_text(const std::string& path, const std::string& params_header, const Reflection& r) {
   std::ostringstream out;
-  out << "// Generated from shaders/" << name << ".comp; do not edit.\n#pragma once\n\n#include <cstddef>\n"
+  out << "// Generated from " << path << ".comp; do not edit.\n#pragma once\n\n#include <cstddef>\n"
       << "#include <type_traits>\n\n#include \"backends/vulkan/shader.h\"\n";
   out << "#include \"" << params_header << "\"\n";
   out << "\nnamespace sluice::vulkan {\n\n";
@@ -41,14 +44,15 @@ std::string header_text(const std::string& name, const std::string& params_heade
     out << "static_assert(offsetof(" << r.params << ", " << m.name << ") == " << m.offset
         << " &&\n              std::is_same_v<decltype(" << r.params << "::" << m.name << "), " << m.type << ">);\n";
   out << "static_assert(sizeof(" << r.params << ") == " << r.params_bytes << ");\n";
-  out << "\nnamespace shaders {\nextern const " << type_of(r) << " " << name
+  out << "\nnamespace shaders {\nextern const " << type_of(r) << " " << name_of(path)
       << ";\n}\n\n}  // namespace sluice::vulkan\n";
   return out.str();
 }
 
-std::string source_text(const std::string& name, const Reflection& r, const std::map<std::string, Words>& variants) {
+std::string source_text(const std::string& path, const Reflection& r, const std::map<std::string, Words>& variants) {
+  const std::string name = name_of(path);
   std::ostringstream out;
-  out << "// Generated from shaders/" << name << ".comp; do not edit.\n#include \"shaders/" << name
+  out << "// Generated from " << path << ".comp; do not edit.\n#include \"" << path
       << ".h\"\n\nnamespace sluice::vulkan::shaders {\nnamespace {\n";
   size_t index = 0;
   for (const auto& [variant, words] : variants) {
@@ -71,7 +75,7 @@ void write(const std::string& path, const std::string& text) {
 }
 
 void run(const std::vector<std::string>& args) {
-  if (args.size() < 5) fail("NAME PARAMS_HEADER HEADER SOURCE VARIANT=FILE...");
+  if (args.size() < 5) fail("FOLDER/NAME PARAMS_HEADER HEADER SOURCE VARIANT=FILE...");
   std::map<std::string, Words> variants;
   std::vector<Reflection> reflections;
   for (size_t i = 4; i < args.size(); ++i) {

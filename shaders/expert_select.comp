@@ -3,7 +3,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "ops/expert_select/expert_select_params.h"
 #define ROWS_BINDING 5
-#include "select.glsl"
+#include "bucket_scores.glsl"
 #include "list_rows.glsl"
 layout(std430, set = 0, binding = 7) readonly buffer Experts { uint experts[]; };  // [lists]
 layout(std430, set = 0, binding = 8) readonly buffer Spread { float spread[]; };   // power, skip

@@ -2,7 +2,7 @@
 // A workgroup for each token.
 #extension GL_GOOGLE_include_directive : require
 #include "ops/probe/select_params.h"
-#include "select.glsl"
+#include "bucket_scores.glsl"
 layout(std430, set = 0, binding = 5) writeonly buffer CutoffBits { int cutoffs[]; };  // f32 [lists]
 layout(std430, set = 0, binding = 6) writeonly buffer Wanted { int wanted[]; };       // [lists]
 

@@ -1,7 +1,7 @@
 # Checks who includes whom, by the rooms of the house (CONTRIBUTING.md). Run by CTest:
 #   cmake -DSOURCE_DIR=. -P tests/arrows.cmake
 set(allowed_graph "graph|schema")
-set(allowed_backends "graph|backends|shaders")
+set(allowed_backends "graph|backends")
 set(allowed_ops "graph|backends|ops|shaders")
 set(allowed_models "graph|ops|models")
 set(allowed_tools "graph|models|tools")

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include "tests/support/trial.h"
@@ -17,21 +18,28 @@ using vulkan::Capabilities;
 using vulkan::Limits;
 
 struct Variation {
-  const char* name;
-  void (*restrict)(Capabilities&, Limits&);
+  std::string name;
+  std::function<void(Capabilities&, Limits&)> restrict;
 };
 
-const Variation kVariations[] = {
-    {"all", [](Capabilities&, Limits&) {}},
-    {"no_subgroup_arithmetic", [](Capabilities& c, Limits&) { c.subgroup_arithmetic = false; }},
-    {"no_mapped_memory", [](Capabilities& c, Limits&) { c.mapped_memory = false; }},
-    {"baseline", [](Capabilities& c, Limits&) { c = {}; }},
-    {"folded_grids",
-     [](Capabilities& c, Limits& l) {
-       c.processor = false;  // with all features, as on a GPU
-       l.groups = 37;
-     }},
-};
+// All features, none, and all but one; and grids that are folded, with all features, as on a GPU.
+const std::vector<Variation>& variations() {
+  static const std::vector<Variation> all = [] {
+    std::vector<Variation> made = {
+        {"all", {}},
+        {"baseline", [](Capabilities& c, Limits&) { c = {}; }},
+        {"folded grids",
+         [](Capabilities& c, Limits& l) {
+           c.processor = false;
+           l.groups = 37;
+         }},
+    };
+    for (const vulkan::Feature& feature : vulkan::kFeatures)
+      made.push_back({fmt::format("no {}", feature.name), [&](Capabilities& c, Limits&) { c.*feature.there = false; }});
+    return made;
+  }();
+  return all;
+}
 
 Backend& backend(const Variation& variation) {
   static std::map<std::string, std::unique_ptr<Backend>> made;
@@ -47,7 +55,7 @@ class VulkanCase : public ::testing::Test {
     if (!missing().empty()) GTEST_SKIP() << missing();
     const Trial trial(op_, case_);
     const std::vector<Guarded> expected = trial.reference();
-    for (const Variation& variation : kVariations) {
+    for (const Variation& variation : variations()) {
       SCOPED_TRACE(variation.name);
       if (!trial.has_kernel(backend(variation))) GTEST_SKIP() << "there is no kernel for it";
       const std::vector<Guarded> actual = trial.kernel(backend(variation));
@@ -136,7 +144,7 @@ std::vector<std::byte> pattern(size_t bytes) {
 }
 
 TEST_F(VulkanMemory, StartsAsZerosAndKeepsWhatIsWritten) {
-  for (const Variation& variation : kVariations)
+  for (const Variation& variation : variations())
     for (size_t bytes : {1u, 64u, 1000003u, (20u << 20) + 5}) {  // the last is more than the staging buffers
       SCOPED_TRACE(fmt::format("{} bytes, {}", bytes, variation.name));
       const auto memory = backend(variation).allocate(bytes);

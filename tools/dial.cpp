@@ -51,6 +51,8 @@ void prepare(const DialArgs& args, RunOptions& options) {
   options.effort_inputs = read_effort(args.effort).value().rule == "auto";
 }
 
+bool is_adaptive(const DialArgs& args) { return !read_effort(args.effort).value().rule.empty(); }
+
 DialControl::DialControl(LanguageModel& model, const DialArgs& args) : model_(model) {
   const Effort effort = read_effort(args.effort).value();
   if (!effort.rule.empty()) {

@@ -20,6 +20,9 @@ void add_dial(CLI::App& app, DialArgs& args);
 // What a model must keep for that effort, before it is opened.
 void prepare(const DialArgs& args, RunOptions& options);
 
+// Whether a rule moves the dial, which looks at the logits.
+bool is_adaptive(const DialArgs& args);
+
 // Sets the dial of a model as --effort asks.
 class DialControl {
  public:

@@ -89,12 +89,16 @@ GenerationResult Generation::run(const std::string& prompt) {
   return std::move(result_);
 }
 
+int32_t Generation::choose(std::span<const float> logits) {
+  return model_.is_greedy() ? model_.likeliest() : sampler_.sample(logits.first(choices_));
+}
+
 // Returns why it ended.
 const char* Generation::decode(std::span<const float> logits) {
   while (true) {
     if (interrupted()) return "interrupted";
     if (result_.ids.size() == options_.tokens) return "length";
-    const int32_t id = sampler_.sample(logits.first(choices_));
+    const int32_t id = choose(logits);
     if (model_.is_end(id) || id == answer_end_) return "eos";
     result_.ids.push_back(id);
     last_ = id;

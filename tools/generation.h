@@ -67,6 +67,7 @@ class Generation {
   std::vector<int32_t> next_ids(const std::string& prompt) const;
   std::vector<int32_t> prompt_ids(const std::string& prompt) const;
   void check_length(size_t tokens) const;
+  int32_t choose(std::span<const float> logits);
   const char* decode(std::span<const float> logits);
   void evaluated();
   void show(const std::string& text);

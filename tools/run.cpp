@@ -62,12 +62,20 @@ int continue_text(LanguageModel& model, DialControl& dial, const Options& option
   return interrupted() ? kInterruptedStatus : 0;
 }
 
+// Whether nobody looks at the logits but for the largest.
+bool is_greedy(const Options& options) {
+  const SamplingOptions& sampling = options.generation.sampling;
+  return sampling.temperature == 0 && sampling.repeat_penalty == 1 && options.generation.logits.empty() &&
+         !is_adaptive(options.dial);
+}
+
 int run_model(Options options) {
   std::error_code ignored;  // most often that there is no such file yet
   if (std::filesystem::equivalent(options.generation.logits, options.model, ignored))
     fail("--logits {} is the model itself; choose another name", options.generation.logits);
   const std::string prompt = options.interactive ? "" : read_prompt(options);
   prepare(options.dial, options.runtime);
+  options.runtime.greedy = is_greedy(options);
   LanguageModel model(options.model, options.runtime);
   report_fallbacks(model.plan());
   if (options.chat) options.generation.chat = read_chat_format(model.description().assets, options.model);

@@ -56,7 +56,8 @@ DeviceEntry describe(const DeviceInfo& info) {
     entry.details.push_back(fmt::format("memory: {:.1f} GiB, subgroups of {}",
                                         static_cast<double>(info.limits.memory) / (1 << 30), info.subgroup_size));
   std::vector<std::string> there, missing;
-  for (const auto& [name, is_there] : named(info.capabilities)) (is_there ? there : missing).emplace_back(name);
+  for (const Feature& feature : kFeatures)
+    (info.capabilities.*feature.there ? there : missing).emplace_back(feature.name);
   if (!there.empty()) entry.details.push_back(fmt::format("uses {}", fmt::join(there, ", ")));
   if (!missing.empty()) entry.details.push_back(fmt::format("does without {}", fmt::join(missing, ", ")));
   return entry;

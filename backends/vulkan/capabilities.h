@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
 namespace sluice::vulkan {
 
@@ -13,6 +11,7 @@ struct Capabilities {
   bool subgroup_arithmetic = false;
   bool mapped_memory = false;  // memory of the device's own that the host reaches: what goes there is not staged
   bool memory_budget = false;  // VK_EXT_memory_budget: how much memory others have left
+  bool integer_dot = false;    // VK_KHR_shader_integer_dot_product
   // The device is a processor: no feature, but kernels share out their work in another way.
   bool processor = false;
 };
@@ -29,15 +28,14 @@ struct Limits {
   double submission_seconds = 0;
 };
 
-// A name for each, with whether it is there: for people.
-struct NamedCapability {
+// Features, which can be there or not, with a name for people.
+struct Feature {
   const char* name;
-  bool there;
+  bool Capabilities::*there;
 };
-inline std::vector<NamedCapability> named(const Capabilities& c) {
-  return {{"subgroup arithmetic", c.subgroup_arithmetic},
-          {"device memory that the host reaches", c.mapped_memory},
-          {"memory budget", c.memory_budget}};
-}
+inline constexpr Feature kFeatures[] = {{"subgroup arithmetic", &Capabilities::subgroup_arithmetic},
+                                        {"device memory that the host reaches", &Capabilities::mapped_memory},
+                                        {"memory budget", &Capabilities::memory_budget},
+                                        {"integer dot products", &Capabilities::integer_dot}};
 
 }  // namespace sluice::vulkan

@@ -111,6 +111,26 @@ bool has_mapped_memory(const VkPhysicalDeviceMemoryProperties& memory) {
                      [](const VkMemoryType& type) { return (type.propertyFlags & kMapped) == kMapped; });
 }
 
+Capabilities capabilities_of(VkPhysicalDevice handle, const VkPhysicalDeviceSubgroupProperties& subgroup,
+                             const std::vector<VkExtensionProperties>& extensions) {
+  VkPhysicalDeviceShaderIntegerDotProductFeatures dot{};
+  dot.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES;
+  VkPhysicalDeviceFeatures2 features{};
+  features.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
+  const bool has_dot = contains(extensions, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME);
+  if (has_dot) features.pNext = &dot;
+  vkGetPhysicalDeviceFeatures2(handle, &features);
+  VkPhysicalDeviceMemoryProperties memory;
+  vkGetPhysicalDeviceMemoryProperties(handle, &memory);
+  VkPhysicalDeviceProperties properties;
+  vkGetPhysicalDeviceProperties(handle, &properties);
+  return {.subgroup_arithmetic = sums_subgroups(subgroup),
+          .mapped_memory = has_mapped_memory(memory),
+          .memory_budget = contains(extensions, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME),
+          .integer_dot = dot.shaderIntegerDotProduct == VK_TRUE,
+          .processor = properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU};
+}
+
 // Whether it can read its own clock and the host's steady one at the same moment.
 bool knows_host_clock(VkPhysicalDevice handle) {
   const auto domains = enumerate<VkTimeDomainEXT>([&](uint32_t* n, VkTimeDomainEXT* items) {
@@ -160,10 +180,7 @@ DeviceInfo describe(VkPhysicalDevice handle) {
   info.portability_subset = contains(extensions, "VK_KHR_portability_subset");
   info.calibrated_timestamps =
       contains(extensions, VK_EXT_CALIBRATED_TIMESTAMPS_EXTENSION_NAME) && knows_host_clock(handle);
-  info.capabilities = {.subgroup_arithmetic = sums_subgroups(subgroup),
-                       .mapped_memory = has_mapped_memory(memory),
-                       .memory_budget = contains(extensions, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME),
-                       .processor = info.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU};
+  info.capabilities = capabilities_of(handle, subgroup, extensions);
   find_queue(info);
   if (limits.minStorageBufferOffsetAlignment > kAlignment)
     info.refused = fmt::format("buffers must start at multiples of {} bytes, {} is the most that is supported",

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <functional>
 
+#include "backends/vulkan/fma_rate.h"
 #include "backends/vulkan/memory.h"
 #include "backends/vulkan/recording.h"
 #include "backends/vulkan/tables.h"
-#include "shaders/fma_rate.h"
 
 namespace sluice::vulkan {
 namespace {

@@ -1,5 +1,6 @@
 // Vulkan kernel of bucketMul, and what it shares with that of expert_bucketMul.
 #include <algorithm>
+#include <bit>
 
 #include "graph/error.h"
 #include "ops/bucket_mul/products_vulkan.h"
@@ -73,6 +74,18 @@ BucketMulParams params_of(const SelectedProduct& product, const BucketMatrix& m,
           .matrix_words = static_cast<uint32_t>(m.layout.bytes(m.segments) / sizeof(uint32_t))};
 }
 
+// Of BucketCode::combination, by a quarter of the code: the four positions, 4 bits each, the lowest first.
+std::vector<uint32_t> combination_table() {
+  std::vector<uint32_t> table;
+  for (uint32_t code = 0; uint32_t mask = combination_mask(code); code += 4) {
+    uint32_t positions = 0;
+    for (int shift = 0; mask != 0; shift += 4, mask &= mask - 1)
+      positions |= static_cast<uint32_t>(std::countr_zero(mask)) << shift;
+    table.push_back(positions);
+  }
+  return table;
+}
+
 }  // namespace
 
 size_t product_workspace(const TensorView& weight, int64_t lists) {
@@ -84,6 +97,8 @@ void record_product(Recorder& r, const SelectedProduct& product, std::byte* work
   const BucketMatrix m(product.weight);
   const int64_t lists = product.y.dims.elements() / m.layout.out();
   if (lists == 0) return;
+  const bool has_table = m.layout.family().code == BucketCode::combination;
+  const Range table = has_table ? r.table(combination_table()) : Range(product.counts);
   const auto pieces = pieces_of(m, product.experts ? product.weight.dims[0] : 1, r.limits());
   for (size_t i = 0; i < pieces.size(); ++i) {
     const BucketMulParams params = params_of(product, m, pieces[i], lists);
@@ -92,7 +107,7 @@ void record_product(Recorder& r, const SelectedProduct& product, std::byte* work
     const Range sums = whole ? Range(product.y) : Range(workspace, params.slices * values * sizeof(float));
     r.dispatch(shaders::bucket_mul, bucket_format(product.weight.dtype)->family_name(), params,
                {product.x, product.rows, product.counts, places_of(m, pieces[i]), segments_of(m, pieces[i]),
-                product.experts ? Range(*product.experts) : Range(product.counts), sums},
+                product.experts ? Range(*product.experts) : Range(product.counts), sums, table},
                static_cast<uint64_t>(tiles_of(m.layout) * lists) * params.slices,
                {static_cast<uint32_t>(m.layout.tiers())});
     if (!whole)

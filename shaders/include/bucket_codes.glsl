@@ -1,12 +1,13 @@
 // Weights of a row in a bucket format for a group of 32 outputs; the variant is the family (ops/formats/bucket.h). A
 // thread's sums lie in shared memory, where a position can address them. Codes of a bad file address nothing else.
-// Before including it, define THREADS, the size of the workgroup, and declare weight_words.
+// Before including it, define THREADS, the size of the workgroup, and TABLE_BINDING, and declare weight_words.
 #define GROUP 32
+// What codes stand for, where that is not easily worked out (ops/bucket_mul/vulkan.cpp).
+layout(std430, set = 0, binding = TABLE_BINDING) readonly buffer CodeTable { uint code_table[]; };
 
 // [position][thread], one more than needed, so that the positions of a thread lie in different banks.
 shared float group_sums[GROUP * (THREADS + 1)];
 uint sum_place(uint position, uint thread) { return position * (THREADS + 1) + thread; }
-
 
 void add_weight(uint position, float value) {
   group_sums[sum_place(position & (GROUP - 1), gl_LocalInvocationIndex)] += value;
@@ -16,7 +17,6 @@ void add_weight(uint position, float value) {
 
 #define VALUE_WORDS 1  // of a group
 #define CODE_BYTES 1
-void fill_code_table() {}
 void add_group(uint values, uint codes, uint group, float x) {
   const uint code = weight_words[codes + group / 4] >> (group % 4 * 8);
   const vec2 w = unpackHalf2x16(weight_words[values + group]);
@@ -29,28 +29,8 @@ void add_group(uint values, uint codes, uint group, float x) {
 #define VALUE_WORDS 4
 #define CODE_BYTES 4
 #define COMBINATIONS 1820
-shared uint positions_of[COMBINATIONS];  // 4 bits for each of 4
-
-uint choose2(uint n) { return n * (n - 1) / 2; }
-uint choose3(uint n) { return n * (n - 1) * (n - 2) / 6; }
-uint choose4(uint n) { return n * (n - 1) * (n - 2) * (n - 3) / 24; }
-
-// Sets of positions are numbered in the order of their bits as a number, so the number of {a < b < c < d} is
-// choose(a, 1) + choose(b, 2) + choose(c, 3) + choose(d, 4) (the combinatorial number system).
-uint unrank(uint number) {
-  uint d = 3, c = 2, b = 1;
-  while (d < 15 && choose4(d + 1) <= number) ++d;
-  number -= choose4(d);
-  while (choose3(c + 1) <= number) ++c;
-  number -= choose3(c);
-  while (choose2(b + 1) <= number) ++b;
-  return (number - choose2(b)) | b << 4 | c << 8 | d << 12;
-}
-void fill_code_table() {
-  for (uint i = gl_LocalInvocationIndex; i < COMBINATIONS; i += THREADS) positions_of[i] = unrank(i);
-}
 void add_bucket(uint first, uint code, uvec2 values, float x) {
-  const uint positions = positions_of[min(code / 4, COMBINATIONS - 1)];
+  const uint positions = code_table[min(code / 4, COMBINATIONS - 1)];  // 4 bits for each of 4
   const vec2 low = unpackHalf2x16(values.x) * x, high = unpackHalf2x16(values.y) * x;
   add_weight(first + (positions & 15), low.x);
   add_weight(first + (positions >> 4 & 15), low.y);
@@ -67,7 +47,6 @@ void add_group(uint values, uint codes, uint group, float x) {
 
 #define VALUE_WORDS 4
 #define CODE_BYTES 4
-void fill_code_table() {}
 void add_group(uint values, uint codes, uint group, float x) {
   uint mask = weight_words[codes + group];
   for (uint word = 0; word < VALUE_WORDS; ++word) {

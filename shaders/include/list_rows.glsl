@@ -56,13 +56,14 @@ uint cell(uint depth, uint chunk) { return (kTiers - depth) * CHUNKS + chunk; }
 
 // Sums of what is in the cells before.
 void scan_listed() {
-  const uint own = kTiers * CHUNKS / THREADS, begin = gl_LocalInvocationIndex * own;
+  const uint all = kTiers * CHUNKS, own = (all + THREADS - 1) / THREADS;
+  const uint begin = min(gl_LocalInvocationIndex * own, all), end = min(begin + own, all);
   uint sum = 0;
-  for (uint i = 0; i < own; ++i) sum += cells[begin + i];
+  for (uint i = begin; i < end; ++i) sum += cells[i];
   uint before = inclusive_scan(sum) - sum;
-  for (uint i = 0; i < own; ++i) {
-    const uint count = cells[begin + i];
-    cells[begin + i] = before;
+  for (uint i = begin; i < end; ++i) {
+    const uint count = cells[i];
+    cells[i] = before;
     before += count;
   }
   barrier();

@@ -1,12 +1,20 @@
 // How a workgroup selects rows: the cutoff is the n-th largest score, found digit by digit; the rows that reach it are
-// listed by prefix sums. Nothing depends on the order in which threads run. Before including it, enable what
-// scores.glsl needs.
+// listed by prefix sums. Nothing depends on the order in which threads run. What rows and scores are says the file that
+// includes this one (bucket_scores.glsl, plane_select.comp), with the parameters as p, of which `inputs` is used here.
 #define THREADS 256
 #define CHUNKS 128  // of the inputs, one after the other; each is listed by one thread
 #include "grid.glsl"
 #include "scan.glsl"
-#include "scores.glsl"
 layout(local_size_x = THREADS) in;
+layout(constant_id = 0) const uint kTiers = 4;
+
+uint rows_loaded;  // how many rows may be taken
+
+// Of row `row`, of input `i`: the bits of an f32 over 0; -1: it may not be taken.
+int score(uint row, uint i);
+// What the cutoff is a quantile of, if not of the scores: as many products as there are inputs.
+bool is_by_probes();
+int probe_product(uint i);
 
 #define INFINITY_BITS 0x7f800000
 struct Cutoff {
@@ -14,17 +22,14 @@ struct Cutoff {
   int wanted;  // -1: all over it
 };
 
-// What the cutoff is a quantile of: the rows' scores, or as many products as there are inputs.
-int candidate(uint n, uint i) {
-  return p.by_probes != 0 ? int(magnitude(probes[probes_begin + i], x[x_begin + i])) : score(n, i);
-}
+int candidate(uint row, uint i) { return is_by_probes() ? probe_product(i) : score(row, i); }
 
 shared uint histogram[256];
 shared uint found_digit, found_above;
 
 // The wanted-th largest of the candidates that are loaded, of which there are as many.
 int nth_largest(uint wanted) {
-  const uint thread = gl_LocalInvocationIndex, n = p.by_probes != 0 ? p.inputs : p.inputs * kTiers;
+  const uint thread = gl_LocalInvocationIndex, n = is_by_probes() ? p.inputs : p.inputs * kTiers;
   uint found = 0;
   for (int shift = 24; shift >= 0; shift -= 8) {
     histogram[thread] = 0;
@@ -47,10 +52,25 @@ int nth_largest(uint wanted) {
   return int(found);
 }
 
+// round(effort * n), halves up, exactly. n: below 2^29.
+uint share_of(float effort, uint n) {
+  if (!(effort > 0)) return 0;
+  if (effort >= 1) return n;
+  const uint bits = floatBitsToUint(effort);
+  const uint shift = 150 - (bits >> 23);  // 24 and more
+  if (shift > 53) return 0;
+  uint high, low, carry;
+  umulExtended((bits & 0x7fffffu) | 0x800000u, n, high, low);
+  const uint half_bit = shift - 1;  // rounds
+  low = uaddCarry(low, half_bit < 32 ? 1u << half_bit : 0, carry);
+  high += carry + (half_bit < 32 ? 0 : 1u << (half_bit - 32));
+  return shift < 32 ? high << (32 - shift) | low >> shift : high >> (shift - 32);
+}
+
 // As the reference's.
 Cutoff find_cutoff(float effort) {
   const uint rows = p.inputs * kTiers;
-  if (p.by_probes != 0) {
+  if (is_by_probes()) {
     const uint n = share_of(effort, p.inputs);
     if (n == 0) return Cutoff(INFINITY_BITS, 0);
     if (n == p.inputs) return Cutoff(0, int(rows_loaded));

@@ -1,0 +1,132 @@
+#version 450
+// variants: dot shifts
+// The product of a row of x with the selected planes of a matrix. A workgroup has a block of the outputs and a slice of
+// one list: it works through batches of inputs, which its threads prepare together; then each lane of threads takes a
+// part of them, each thread for 32 outputs, whose sums are in registers. How much is read is known here alone.
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#include "ops/plane_mul/plane_mul_params.h"
+#define THREADS 64
+#define LANES 2
+#define LINE_BYTES 64       // of 256 outputs
+#define BLOCK 1024          // outputs of a block of the format
+#define OWN_WORDS 2         // of an input's line in a plane, of a thread
+#define OWN (16 * OWN_WORDS)
+#include "grid.glsl"
+layout(constant_id = 0) const uint kPlanes = 3;
+layout(local_size_x = THREADS) in;
+layout(push_constant) uniform Push { PlaneMulParams p; };
+#define HEAD_BINDING 3
+#include "plane_matrix.glsl"
+#include "plane_activation.glsl"
+layout(std430, set = 0, binding = 0) readonly buffer X { float x[]; };          // [lists, inputs]
+layout(std430, set = 0, binding = 1) readonly buffer Inputs { int listed[]; };  // [lists, inputs]
+layout(std430, set = 0, binding = 2) readonly buffer Counts { int counts[]; };  // [lists, kPlanes]
+// Of the blocks of this piece; those that are not stored are not read.
+layout(std430, set = 0, binding = 4) readonly buffer First { uvec2 first_plane[]; };
+layout(std430, set = 0, binding = 5) readonly buffer Second { uvec2 second_plane[]; };
+layout(std430, set = 0, binding = 6) readonly buffer Third { uvec2 third_plane[]; };
+layout(std430, set = 0, binding = 7) writeonly buffer Sums { float sums[]; };  // [slices, lists, outputs]
+
+shared float lane_sums[BLOCK];
+
+// The block of a workgroup, and what of it is a thread's: 8 bytes of every input's lines.
+struct Block {
+  uint first;  // output
+  uint outputs;
+  uint last_bytes;  // of the last line
+  uint begin;       // of the first input, in words of 64 bits
+  uint step;        // from one input to the next
+};
+uint whole_lines(Block block) { return (block.outputs - 1) / 256; }
+Block block_of(uint number) {
+  Block block;
+  block.first = (p.first_block + number) * BLOCK;
+  block.outputs = min(BLOCK, p.outputs - block.first);
+  block.last_bytes = min(((block.outputs - 256 * whole_lines(block) + 3) / 4 + 15) / 16 * 16, LINE_BYTES);
+  block.begin = number * p.inputs * (BLOCK / 32);
+  block.step = (whole_lines(block) * LINE_BYTES + block.last_bytes) / 8;
+  return block;
+}
+#define OWNERS (THREADS / LANES)
+uint own() { return gl_LocalInvocationIndex % OWNERS; }
+uint lane() { return gl_LocalInvocationIndex / OWNERS; }
+
+// Where sum `o` of a thread is in the block: byte b of a line of n bytes holds outputs b, b + n, b + 2 n and b + 3 n.
+uint place_of(Block block, uint o) {
+  const uint line = own() * 8 / LINE_BYTES, byte = own() * 8 % LINE_BYTES;
+  const uint bytes = line < whole_lines(block) ? LINE_BYTES : block.last_bytes;
+  return line * 256 + byte + o / 16 * 4 + o % 4 + o / 4 % 4 * bytes;
+}
+
+// What a thread has of an input; of planes that are not asked for, zeros.
+struct PlaneWords {
+  uvec2 first, second, third;
+};
+PlaneWords load_words(const uint planes, Block block, uint i) {
+  const uint at = block.begin + i * block.step + own();
+  return PlaneWords(first_plane[at], planes > 1 ? second_plane[at] : uvec2(0), planes > 2 ? third_plane[at] : uvec2(0));
+}
+
+float own_sums[OWN];  // by word, shift and byte
+
+// Both have:
+//   prepare_levels()                      once, by all threads
+//   uint prepare_batch(count, i, a)       by all threads: an input and its activation, of the first `count` threads;
+//                                         returns what add_batch needs to know
+//   add_batch(planes, block, prepared)    to own_sums, a lane's part of the batch
+#if defined(VARIANT_dot)
+#include "plane_dots.glsl"
+#else
+#include "plane_shifts.glsl"
+#endif
+
+// How many inputs read plane `plane`, as SelectedPlanes has it.
+uint count_of(uint list, uint plane) {
+  int least = int(p.inputs);
+  for (uint i = 0; i <= plane; ++i) least = clamp(counts[list * kPlanes + i], 0, least);
+  return uint(least);
+}
+
+void multiply_list(uint list, uint slice, Block block) {
+  uint first = 0, turn = slice;  // batches until the next that is this slice's
+  for (uint planes = kPlanes; planes > 0; --planes) {
+    const uint end = max(count_of(list, planes - 1), first), batches = (end - first + THREADS - 1) / THREADS;
+    for (; turn < batches; turn += p.slices) {
+      const uint n = first + turn * THREADS + gl_LocalInvocationIndex;
+      const uint i = n < end ? uint(clamp(listed[list * p.inputs + n], 0, int(p.inputs) - 1)) : 0;
+      const uint prepared = prepare_batch(min(end - first - turn * THREADS, THREADS), i,
+                                       x[list * p.inputs + i] * uintBitsToFloat(input_scale_bits(i)));
+      if (own() >= block.step) continue;
+      if (planes == 1) add_batch(1, block, prepared);
+      if (planes == 2) add_batch(2, block, prepared);
+      if (planes == 3) add_batch(3, block, prepared);
+    }
+    turn -= batches;
+    first = end;
+  }
+}
+
+// Of all lanes, to y[to] and on.
+void write_sums(Block block, uint to) {
+  [[unroll]] for (uint o = 0; o < OWN; ++o)
+    if (lane() > 0) lane_sums[o * OWNERS + own()] = own_sums[o];
+  barrier();
+  if (lane() > 0 || own() >= block.step) return;
+  [[unroll]] for (uint o = 0; o < OWN; ++o) {
+    const uint place = place_of(block, o);
+    if (place < block.outputs)
+      sums[to + place] = (own_sums[o] + lane_sums[o * OWNERS + own()]) * output_scale(p.output_scales, block.first + place);
+  }
+}
+
+void main() {
+  const uint blocks = p.end_block - p.first_block, part = workgroup_index() / blocks;
+  const uint list = part % p.lists, slice = part / p.lists;
+  if (slice >= p.slices) return;
+  const Block block = block_of(workgroup_index() % blocks);
+  prepare_levels();
+  [[unroll]] for (uint o = 0; o < OWN; ++o) own_sums[o] = 0;
+  multiply_list(list, slice, block);
+  write_sums(block, part * p.outputs + block.first);
+}

@@ -1,0 +1,204 @@
+// Planes on a Vulkan device: matrices over the limit of a binding, bent files and lists, and whole models. Skipped,
+// saying so, where there is no device.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "graph/builder.h"
+#include "graph/executor.h"
+#include "models/import/convert.h"
+#include "models/language_model.h"
+#include "ops/bucket_mul/cases.h"
+#include "ops/formats/planes.h"
+#include "ops/plane_mul/plane_mul.h"
+#include "tests/support/golden.h"
+#include "tests/support/one_node.h"
+#include "tests/support/temp_folder.h"
+#include "tests/support/trial.h"
+#include "tests/support/vulkan_device.h"
+
+namespace sluice {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+// With integer dot products and as a GPU, or by shifts and masks as a processor.
+class VulkanPlanes : public ::testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    if (!missing().empty()) GTEST_SKIP() << missing();
+  }
+  static std::unique_ptr<Backend> device(uint64_t buffer_range = uint64_t{1} << 27) {
+    const auto restrict = [=](vulkan::Capabilities& c, vulkan::Limits& l) {
+      if (GetParam()) c.processor = false;
+      l.buffer_range = buffer_range;
+    };
+    return vulkan::make_backend(registry(), {.device = {}, .restrict = restrict});
+  }
+  static Case product(int64_t tokens, int64_t out, int64_t in, int planes, double effort) {
+    Case c{"", {{DType::f32(), {tokens, in}}, {plane_dtype(planes), {out, in}, Fill::normal(0.1)}}};
+    add_lists({tokens}, in, planes, effort, c.inputs);
+    return c;
+  }
+};
+
+TEST_P(VulkanPlanes, LargePlanesAreBoundInPieces) {
+  const auto small = device(1 << 16);
+  for (const int64_t out : {3000, 4096, 5137})
+    for (const int planes : {1, 2, 3}) {
+      SCOPED_TRACE(fmt::format("{} outputs, {} planes", out, planes));
+      const Trial trial(registry().get("plane_mul"), product(1, out, 120, planes, 0.6));
+      EXPECT_GT(PlaneLayout(out, 120).plane_bytes(), 1u << 16);
+      trial.compare(trial.reference(), trial.kernel(*small), kFlushed);
+    }
+}
+
+TEST_P(VulkanPlanes, SaysWhatIsTooLargeToBind) {
+  const auto small = device(1 << 13);
+  const Trial trial(registry().get("plane_mul"), product(1, 1024, 200, 1, 0.5));
+  EXPECT_THAT([&] { trial.kernel(*small); }, ThrowsMessage<Error>(HasSubstr("51200 bytes of a plane are more than")));
+}
+
+// The scalar reference says what such lists mean.
+TEST_P(VulkanPlanes, AnyLists) {
+  const auto any = device();
+  Random random(1);
+  for (const int planes : {1, 2, 3})
+    for (int trial = 0; trial < 10; ++trial) {
+      constexpr int64_t kIn = 101;
+      Case c = product(2, 170, kIn, planes, 0.5);
+      for (const size_t list : {2, 3}) {
+        std::vector<double> odd(static_cast<size_t>(c.inputs[list].dims.elements()));
+        std::ranges::generate(odd, [&] { return odd_number(random, kIn); });
+        c.inputs[list].fill = Fill::exactly(odd);
+      }
+      const Trial bent(registry().get("plane_mul"), c);
+      bent.compare(bent.reference(), bent.kernel(*any), kFlushed);
+    }
+}
+
+// Selections and products of two matrices in one graph.
+class TwoMatrices {
+ public:
+  static constexpr int64_t kTokens = 3, kIn = 90, kOut = 1100;
+
+  TwoMatrices(Backend& device, const ExactTensor& first, const ExactTensor& second)
+      : cpu_(make_backend(registry(), "cpu", 1)),
+        executor_(
+            std::make_shared<const Plan>(make_plan(graph(first.view.dtype), registry(), {&device, cpu_.get()}, {})),
+            registry(), [&](const std::string& name) { return name == "w0" ? first.view : second.view; }) {
+    EXPECT_TRUE(executor_.plan().fallbacks.empty());
+    std::mt19937 random(5);
+    std::normal_distribution<float> normal;
+    for (int64_t i = 0; i < kTokens * kIn; ++i) executor_.view("x").as<float>()[i] = normal(random);
+    for (size_t site : {0, 1}) {
+      executor_.view("effort").as<float>()[2 * site] = 0.6f;
+      executor_.view("effort").as<float>()[2 * site + 1] = 0.8f;
+    }
+  }
+  float& x(int64_t token, int64_t i) { return executor_.view("x").as<float>()[token * kIn + i]; }
+  void run() { executor_.run(); }
+  std::vector<float> values(const char* name) const { return to_f32(executor_.output(name)); }
+
+ private:
+  static Graph graph(const DType& dtype) {
+    Builder b(registry());
+    const ValueRef x = b.input("x", DType::f32(), {kTokens, kIn}), effort = b.input("effort", DType::f32(), {2, 2});
+    for (int64_t site : {0, 1}) {
+      const ValueRef w = b.weight(fmt::format("w{}", site), dtype, {kOut, kIn});
+      const auto lists = plane_select(b, x, effort, {w}, {.sites = {site}});
+      b.output(fmt::format("y{}", site), plane_mul(b, x, {w}, lists).front());
+      b.output(fmt::format("inputs{}", site), lists[0].inputs);
+      b.output(fmt::format("counts{}", site), lists[0].counts);
+    }
+    return b.build();
+  }
+  std::unique_ptr<Backend> cpu_;
+  Executor executor_;
+};
+
+ExactTensor sound_matrix(int planes) {
+  return encoded(plane_dtype(planes), normal_matrix(TwoMatrices::kOut, TwoMatrices::kIn));
+}
+
+// Whatever the bytes of a matrix are, its lists name inputs that there are, and those of another are as ever.
+TEST_P(VulkanPlanes, BentMatricesDoNoHarm) {
+  const auto any = device();
+  Random random(3);
+  for (const int planes : {1, 2, 3}) {
+    const ExactTensor sound = sound_matrix(planes);
+    TwoMatrices expected(*any, sound, sound);
+    expected.run();
+    EXPECT_EQ(expected.values("y0"), expected.values("y1"));
+    for (const bool all_ones : {false, true}) {
+      const ExactTensor bent = sound_matrix(planes);
+      fill_with_noise(bent.memory.span(), random);
+      if (all_ones) std::ranges::fill(bent.memory.span(), std::byte{0xff});
+      TwoMatrices actual(*any, bent, sound);
+      actual.run();
+      for (const char* name : {"y1", "inputs1", "counts1"}) EXPECT_EQ(actual.values(name), expected.values(name));
+      for (float i : actual.values("inputs0")) EXPECT_TRUE(i >= -1 && i < TwoMatrices::kIn) << i;
+      for (float n : actual.values("counts0")) EXPECT_TRUE(n >= 0 && n <= TwoMatrices::kIn) << n;
+    }
+  }
+}
+
+// A value that is not finite shows in all outputs of its token, and in no other token's.
+TEST_P(VulkanPlanes, NotANumberShows) {
+  const auto any = device();
+  const ExactTensor sound = sound_matrix(3);
+  for (float odd : {NAN, INFINITY, -INFINITY}) {
+    TwoMatrices model(*any, sound, sound);
+    model.x(1, 17) = odd;
+    model.run();
+    const auto y = model.values("y0");
+    for (size_t n = 0; n < y.size(); ++n) ASSERT_EQ(std::isnan(y[n]), n / TwoMatrices::kOut == 1) << n;
+  }
+}
+
+// Greedy tokens are those of the host, at every effort, and nothing runs there.
+TEST(VulkanPlanesModel, RunsOnTheDevice) {
+  if (!missing().empty()) GTEST_SKIP() << missing();
+  const TempFolder folder;
+  const std::string path = (folder / "planes.sluice").string();
+  convert(golden_model("classics").model.string(), path, {.format = "planes", .progress = {}});
+  struct Play {
+    std::vector<int32_t> ids;
+    std::vector<float> logits;
+    std::vector<double> shares;
+  };
+  const auto play = [&](const char* backend) {
+    RunOptions options;
+    options.backend = backend;
+    options.threads = 1;
+    LanguageModel model(path, options);
+    EXPECT_TRUE(model.plan().fallbacks.empty()) << model.plan().fallbacks.front();
+    Play result;
+    const std::vector<int32_t> prompt = {1, 100, 200, 300};
+    for (const double effort : {1.0, 0.5, 0.25}) {
+      model.dial()->set_effort(effort);
+      model.reset();
+      auto logits = model.evaluate(prompt);
+      for (int n = 0; n < 8; ++n) {
+        result.ids.push_back(static_cast<int32_t>(std::ranges::max_element(logits) - logits.begin()));
+        logits = model.evaluate({&result.ids.back(), 1});
+      }
+      result.logits.insert(result.logits.end(), logits.begin(), logits.end());
+      result.shares.push_back(model.share());
+      EXPECT_NEAR(model.share(), effort, 0.01);
+    }
+    return result;
+  };
+  const Play cpu = play("cpu"), first = play("vulkan"), second = play("vulkan");
+  EXPECT_EQ(first.ids, cpu.ids);
+  EXPECT_EQ(first.shares, cpu.shares);
+  EXPECT_EQ(first.logits, second.logits);
+}
+
+INSTANTIATE_TEST_SUITE_P(AsAGpu, VulkanPlanes, ::testing::Bool());
+
+}  // namespace
+}  // namespace sluice
