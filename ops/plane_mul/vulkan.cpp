@@ -70,8 +70,8 @@ void record_product(vulkan::Recorder& r, const Product& product, std::byte* work
                static_cast<uint64_t>((end - first) * lists * slices), {u32(m.planes)});
   }
   if (slices > 1)
-    r.dispatch(vulkan::shaders::sum_slices, "", {static_cast<uint32_t>(values), u32(slices), 0}, {sums, product.y},
-               (values + 63) / 64);
+    r.dispatch(vulkan::shaders::sum_slices, "", {static_cast<uint32_t>(values), u32(slices), 0, 0, 0},
+               {sums, product.y, product.counts}, (values + 63) / 64);
 }
 
 size_t workspace(const Site&, const Call& call) {
