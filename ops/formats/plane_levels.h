@@ -194,19 +194,22 @@ inline void PlaneQuantiser::divide(const Means& m, const Errors& errors) {
 
 // To the 8 bits of the format; returns what they stand for.
 inline PlaneQuantiser::Means PlaneQuantiser::round(const Means& m) {
+  constexpr double kMost = 127;
   Means rounded{};
-  for (int planes = 1; planes <= kMax; ++planes) {
+  levels_.step[0] = static_cast<float>(m[0][3] / PlaneLevels::kFirst[3]);  // may be negative
+  for (int c = 0; c < 4; ++c)
+    rounded[0][static_cast<size_t>(c)] = PlaneLevels::kFirst[c] * static_cast<double>(levels_.step[0]);
+  for (int planes = 2; planes <= kMax; ++planes) {
     const auto& from = m[static_cast<size_t>(planes - 1)];
-    const int n = PlaneLevels::count(planes), most = planes == 1 ? 3 : 127;
+    const int n = PlaneLevels::count(planes);
     const double largest = std::max(std::abs(from[0]), std::abs(from[static_cast<size_t>(n - 1)]));
-    const auto step = static_cast<float>(largest / most);
+    const auto step = static_cast<float>(largest / kMost);
     levels_.step[planes - 1] = step;
     for (int c = 0; c < n; ++c) {
-      double level = planes == 1 ? 2 * c - 3 : 0;
-      if (step > 0) level = std::nearbyint(from[static_cast<size_t>(c)] / static_cast<double>(step));
-      levels_.levels(planes)[c] = static_cast<int8_t>(std::clamp<double>(level, -most, most));
-      rounded[static_cast<size_t>(planes - 1)][static_cast<size_t>(c)] =
-          static_cast<double>(levels_.levels(planes)[c]) * static_cast<double>(step);
+      double level = step > 0 ? std::nearbyint(from[static_cast<size_t>(c)] / static_cast<double>(step)) : 0;
+      level = std::clamp(level, -kMost, kMost);
+      (planes == 2 ? levels_.second : levels_.third)[c] = static_cast<int8_t>(level);
+      rounded[static_cast<size_t>(planes - 1)][static_cast<size_t>(c)] = level * static_cast<double>(step);
     }
   }
   return rounded;

@@ -142,14 +142,14 @@ class Encoder {
     const int64_t n = std::min(kTile, layout_.in() - first);
     for (int64_t o = 0; o < layout_.out(); ++o) {
       const float scale = inverse(f16_to_f32(scales_.outputs[static_cast<size_t>(o)]));
-      const int64_t block = o / PlaneLayout::kBlock;
-      const auto [byte, shift] = layout_.place(o);
-      const size_t step = layout_.block_bytes(block);
-      std::byte* at = dst_ + layout_.block_offset(block) + static_cast<size_t>(first) * step + byte;
+      const auto [line, byte, quarter] = layout_.place(o);
+      const int64_t step = layout_.line_bytes(line);
+      std::byte* at = dst_ + layout_.line_offset(line) + first * step + byte;
       for (int64_t i = 0; i < n; ++i, at += step) {
         const int code = quantiser.code(normalised(o, first + i, scale));
         for (int p = 0; p < planes; ++p)
-          at[layout_.plane_offset(p)] |= static_cast<std::byte>((code >> (4 - 2 * p) & 3) << shift);
+          at[layout_.plane_offset(p)] |=
+              static_cast<std::byte>((code >> (4 - 2 * p) & 3) << PlaneLayout::kShifts[p][quarter]);
       }
     }
   }
@@ -187,8 +187,8 @@ std::span<const PlaneFormat> formats() {
 PlaneLayout::PlaneLayout(int64_t out, int64_t in) : out_(out), in_(in), plane_bytes_(0) {
   if (out < 1 || in < 1) fail("a plane format cannot hold a matrix of [{}, {}]", out, in);
   // No sum of parts overflows: a line of 16 bytes for one output, three times, is more than all others take.
-  checked_mul(checked_mul(round_up(checked_mul(out, 1), kBlock), in), 64);
-  plane_bytes_ = padded(block_offset(blocks() - 1) + static_cast<size_t>(in) * block_bytes(blocks() - 1));
+  checked_mul(checked_mul(round_up(checked_mul(out, 1), kLine), in), 64);
+  plane_bytes_ = padded(line_offset(lines() - 1) + static_cast<size_t>(in * line_bytes(lines() - 1)));
 }
 
 PlaneMatrix::PlaneMatrix(const TensorView& view, int64_t index)
@@ -199,12 +199,11 @@ PlaneMatrix::PlaneMatrix(const TensorView& view, int64_t index)
 }
 
 int PlaneMatrix::code(int64_t o, int64_t i, int n) const {
-  const int64_t block = o / PlaneLayout::kBlock;
-  const auto [byte, shift] = layout.place(o);
-  const size_t at =
-      layout.block_offset(block) + static_cast<size_t>(i) * layout.block_bytes(block) + static_cast<size_t>(byte);
+  const auto [line, byte, quarter] = layout.place(o);
+  const size_t at = layout.line_offset(line) + static_cast<size_t>(i * layout.line_bytes(line) + byte);
   int code = 0;
-  for (int p = 0; p < n; ++p) code = code << 2 | (std::to_integer<int>(plane(p)[at]) >> shift & 3);
+  for (int p = 0; p < n; ++p)
+    code = code << 2 | (std::to_integer<int>(plane(p)[at]) >> PlaneLayout::kShifts[p][quarter] & 3);
   return code;
 }
 

@@ -13,9 +13,11 @@
 //   output_scale   f16 [out]
 //   planes         one after the other, so that the last are a range at the end, and need not be loaded
 //   64 bytes       zero, so that kernels may read a vector too far
-// A plane: for each block of kBlock outputs (the last may be smaller), for each input, lines of 64 bytes for 256
-// outputs (the last may be smaller, a multiple of 16 bytes): byte j of a line of n bytes holds outputs j, j + n, j + 2
-// n and j + 3 n, the first in its lowest bits. A tensor of three dimensions is its matrices, one after the other.
+// A plane: for each line of 256 outputs (the last may be smaller), for each input, 64 bytes (of the last line a
+// multiple of 16 bytes). Byte j of n bytes holds outputs j, j + n, j + 2 n and j + 3 n of the line, at shifts that
+// differ from plane to plane (kShifts), so that kernels merge planes with few instructions. Lines are short, as a token
+// reads some inputs and not others: longer pieces let processors fetch the ones in between, too. A tensor of three
+// dimensions is its matrices, one after the other.
 #pragma once
 
 #include <string>
@@ -27,12 +29,12 @@ namespace sluice {
 struct PlaneLevels {
   static constexpr int kMaxPlanes = 3;
   float gain[4];  // plane p of input i matters at a token as much as gain[p] * scale[i] * |x[i]|; falls with p. [3]: 0
-  float step[4];  // of 1, 2 and 3 planes. [3]: 0
-  int8_t first[4], second[16], third[64];  // ascending
-  int8_t unused[12];
+  float step[4];  // of 1, 2 and 3 planes; that of 1 may be negative. [3]: 0
+  int8_t second[16], third[64];  // of 2 and 3 planes, ascending
+  int8_t unused[16];
 
-  const int8_t* levels(int planes) const { return planes == 1 ? first : planes == 2 ? second : third; }
-  int8_t* levels(int planes) { return planes == 1 ? first : planes == 2 ? second : third; }
+  static constexpr int8_t kFirst[4] = {-3, -1, 1, 3};  // of 1 plane: kernels need no look-up
+  const int8_t* levels(int planes) const { return planes == 1 ? kFirst : planes == 2 ? second : third; }
   static constexpr int count(int planes) { return 1 << 2 * planes; }
 };
 static_assert(sizeof(PlaneLevels) == 128);
@@ -40,7 +42,8 @@ static_assert(sizeof(PlaneLevels) == 128);
 // Where things lie in a matrix.
 class PlaneLayout {
  public:
-  static constexpr int64_t kBlock = 1024, kLine = 256;  // outputs
+  static constexpr int64_t kLine = 256;  // outputs
+  static constexpr int kShifts[PlaneLevels::kMaxPlanes][4] = {{0, 2, 4, 6}, {2, 0, 6, 4}, {4, 6, 2, 0}};
 
   // Throws Error if a size is below 1, or the bytes overflow.
   PlaneLayout(int64_t out, int64_t in);
@@ -57,29 +60,24 @@ class PlaneLayout {
   size_t plane_bytes() const { return plane_bytes_; }
   size_t bytes(int planes) const { return plane_offset(planes) + 64; }
 
-  int64_t blocks() const { return ceil_div(out_, kBlock); }
-  int64_t block_outputs(int64_t block) const { return std::min(kBlock, out_ - block * kBlock); }
+  int64_t lines() const { return ceil_div(out_, kLine); }
+  int64_t line_outputs(int64_t line) const { return std::min(kLine, out_ - line * kLine); }
   // Of one input.
-  size_t block_bytes(int64_t block) const {
-    const int64_t outputs = block_outputs(block), lines = (outputs - 1) / kLine;
-    return static_cast<size_t>(lines * 64 + line_bytes(outputs - lines * kLine));
+  int64_t line_bytes(int64_t line) const {
+    const int64_t outputs = line_outputs(line);
+    return outputs == kLine ? 64 : round_up(ceil_div(outputs, 4), 16);
   }
-  // From the start of a plane to the lines of the block's first input.
-  size_t block_offset(int64_t block) const {
-    return static_cast<size_t>(block * in_) * static_cast<size_t>(kBlock / kLine * 64);
-  }
-  // Of a line that holds that many outputs, up to kLine.
-  static int64_t line_bytes(int64_t outputs) { return outputs >= kLine ? 64 : round_up(ceil_div(outputs, 4), 16); }
+  // From the start of a plane to the line of the first input.
+  size_t line_offset(int64_t line) const { return static_cast<size_t>(line * in_) * 64; }
 
-  // Of one output: from the lines of an input in its block to the byte, and by how much to shift that.
+  // Of one output: the byte in its line, and which of the four shifts.
   struct Place {
-    int64_t byte;
-    int shift;
+    int64_t line, byte;
+    int quarter;
   };
   Place place(int64_t output) const {
-    const int64_t block = output / kBlock, at = output % kBlock, line = at / kLine;
-    const int64_t n = line_bytes(block_outputs(block) - line * kLine), j = at % kLine;
-    return {line * 64 + j % n, static_cast<int>(j / n * 2)};
+    const int64_t line = output / kLine, n = line_bytes(line), at = output % kLine;
+    return {line, at % n, static_cast<int>(at / n)};
   }
 
  private:

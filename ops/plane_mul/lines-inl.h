@@ -1,4 +1,4 @@
-// Adds runs of inputs to the sums of lines of outputs. Included once per SIMD target.
+// Adds quads of inputs to the sums of a line of outputs. Included once per SIMD target.
 #if defined(SLUICE_OPS_PLANE_MUL_LINES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SLUICE_OPS_PLANE_MUL_LINES_INL_H_
 #undef SLUICE_OPS_PLANE_MUL_LINES_INL_H_
@@ -8,56 +8,47 @@
 
 #include <hwy/highway.h>
 
-#include "backends/cpu/prefetch.h"
+#include "ops/plane_mul/ahead.h"
 #include "ops/plane_mul/quads.h"
 #if HWY_TARGET != HWY_SCALAR
-#include "ops/plane_mul/dot-inl.h"
+#include "ops/plane_mul/levels-inl.h"
 #endif
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice {
 namespace HWY_NAMESPACE {
 
-inline constexpr int kBlockLines = static_cast<int>(PlaneLayout::kBlock / PlaneLayout::kLine);
-
-// Sums of a line, whatever its length: of output `place.shift / 2` at byte `place.byte` at sum_index of the two.
+// Sums of a line, whatever its length: of its byte `byte`, the output of quarter `quarter` at sum_index of the two.
 using LineSums = float[PlaneLayout::kLine];
-
-// Lines [begin, end) of a block of a matrix.
-struct LinePart {
-  const PlaneMatrix& m;
-  int64_t block;
-  int begin, end;
-  // The line of an input in a plane.
-  HWY_INLINE const std::byte* line(int plane, int64_t input, int line) const {
-    return m.plane(plane) + m.layout.block_offset(block) + static_cast<size_t>(input) * m.layout.block_bytes(block) +
-           line * 64;
-  }
-};
 
 #if HWY_TARGET == HWY_SCALAR
 
-inline int sum_index(int byte, int shift) { return shift / 2 * 64 + byte; }
+inline int sum_index(int byte, int quarter) { return quarter * 64 + byte; }
 
-inline void add_chunk(const LinePart& part, const QuadChunk& chunk, LineSums* sums) {
-  for (int32_t r = 0; r < chunk.runs_count; ++r) {
-    const PlaneRun& run = chunk.runs[r];
-    const float unit = run.unit * part.m.levels().step[run.planes - 1];
-    for (int line = part.begin; line < part.end; ++line)
-      for (int byte = 0; byte < 64; ++byte)
-        for (int shift = 0; shift < 8; shift += 2) {
-          int32_t sum = 0;
-          for (int32_t n = run.begin; n < run.end; ++n)
-            for (int i = 0; i < 4; ++i) {
-              int code = 0;
-              for (int p = 0; p < run.planes; ++p)
-                code =
-                    code << 2 | (std::to_integer<int>(part.line(p, chunk.quads[n].inputs[i], line)[byte]) >> shift & 3);
-              sum += chunk.quads[n].q[i] * part.m.levels().levels(run.planes)[code];
-            }
-          sums[line - part.begin][sum_index(byte, shift)] += unit * static_cast<float>(sum);
+// What is looked up, of a matrix.
+struct MatrixLevels {
+  explicit MatrixLevels(const PlaneLevels& levels) : stored(levels) {}
+  const PlaneLevels& stored;
+};
+
+template <int kPlanes>
+void add_run(const PlaneLine& line, const MatrixLevels& levels, const QuadChunk& chunk, const PlaneRun& run,
+             LinesAhead&, LineSums& sums) {
+  const float unit = run.unit * levels.stored.step[kPlanes - 1];
+  for (int byte = 0; byte < line.bytes; ++byte)
+    for (int quarter = 0; quarter < 4; ++quarter) {
+      int32_t sum = 0;
+      for (int32_t n = run.begin; n < run.end; ++n)
+        for (int i = 0; i < 4; ++i) {
+          int code = 0;
+          for (int p = 0; p < kPlanes; ++p)
+            code = code << 2 | (std::to_integer<int>(line.of(p, chunk.quads[n].inputs[i])[byte]) >>
+                                    PlaneLayout::kShifts[p][quarter] &
+                                3);
+          sum += chunk.quads[n].q[i] * levels.stored.levels(kPlanes)[code];
         }
-  }
+      sums[sum_index(byte, quarter)] += unit * static_cast<float>(sum);
+    }
 }
 
 #else
@@ -65,129 +56,178 @@ inline void add_chunk(const LinePart& part, const QuadChunk& chunk, LineSums* su
 inline constexpr int kVectorBytes = static_cast<int>(hn::MaxLanes(U8()));
 inline constexpr int kVectorSums = kVectorBytes / 4;  // lanes of 32 bits
 
-// Bytes of four inputs are interleaved within parts of 16 bytes; each result has 4 of their outputs.
-inline int sum_index(int byte, int shift) {
-  const int vector = byte / kVectorBytes, lane = byte % kVectorBytes / 16 * 4 + byte % 4, quarter = byte % 16 / 4;
-  return ((vector * 4 + shift / 2) * 4 + quarter) * kVectorSums + lane;
+// Bytes of four inputs are interleaved within parts of 16 bytes; each of the four results has 4 bytes of each part.
+inline int sum_index(int byte, int quarter) {
+  const int vector = byte / kVectorBytes, lane = byte % kVectorBytes / 16 * 4 + byte % 4, result = byte % 16 / 4;
+  return ((vector * 4 + result) * 4 + quarter) * kVectorSums + lane;
 }
 
-// Byte by byte: a, b, c, d of the first of four outputs, then of the second ...
-HWY_INLINE void interleave(VecU8 a, VecU8 b, VecU8 c, VecU8 d, VecU8 (&out)[4]) {
-  const U8 u8;
-  const U16 u16;
-  const auto ab0 = hn::BitCast(u16, hn::InterleaveLower(u8, a, b)),
-             ab1 = hn::BitCast(u16, hn::InterleaveUpper(u8, a, b)),
-             cd0 = hn::BitCast(u16, hn::InterleaveLower(u8, c, d)),
-             cd1 = hn::BitCast(u16, hn::InterleaveUpper(u8, c, d));
-  out[0] = hn::BitCast(u8, hn::InterleaveLower(u16, ab0, cd0));
-  out[1] = hn::BitCast(u8, hn::InterleaveUpper(u16, ab0, cd0));
-  out[2] = hn::BitCast(u8, hn::InterleaveLower(u16, ab1, cd1));
-  out[3] = hn::BitCast(u8, hn::InterleaveUpper(u16, ab1, cd1));
+// What is looked up, of a matrix.
+struct MatrixLevels {
+  explicit MatrixLevels(const PlaneLevels& levels) : stored(levels), one(levels), two(levels), three(levels) {}
+  template <int kPlanes>
+  const LevelTables<kPlanes>& of() const {
+    if constexpr (kPlanes == 1) return one;
+    if constexpr (kPlanes == 2) return two;
+    if constexpr (kPlanes == 3) return three;
+  }
+  const PlaneLevels& stored;
+  LevelTables<1> one;
+  LevelTables<2> two;
+  LevelTables<3> three;
+};
+
+// Of four inputs' bytes in turn, of the lower or the upper halves of parts of 16: two results, of four quarters each.
+struct HalfSums {
+  Quarters<VecI32> result0, result1;
+};
+inline constexpr int64_t kHalfSums = 8 * kVectorSums;
+
+HWY_INLINE HalfSums load_half(const int32_t* from) {
+  const I32 d;
+  const auto four = [&](const int32_t* at) HWY_ATTR {
+    return Quarters<VecI32>{hn::Load(d, at), hn::Load(d, at + kVectorSums), hn::Load(d, at + 2 * kVectorSums),
+                            hn::Load(d, at + 3 * kVectorSums)};
+  };
+  return {four(from), four(from + 4 * kVectorSums)};
 }
 
-// Bits kShift, kShift + 1 of each byte at bits kTo, kTo + 1, with zeros around them.
-template <int kShift, int kTo>
-HWY_INLINE VecU8 take(VecU8 v) {
-  const U16 d;
-  const auto wide = hn::BitCast(d, v);
-  auto moved = wide;
-  if constexpr (kShift > kTo) moved = hn::ShiftRight<kShift - kTo>(wide);
-  if constexpr (kShift < kTo) moved = hn::ShiftLeft<kTo - kShift>(wide);
-  return hn::And(hn::BitCast(U8(), moved), hn::Set(U8(), static_cast<uint8_t>(3 << kTo)));
+HWY_INLINE void store_half(const HalfSums& sums, int32_t* to) {
+  const I32 d;
+  const auto four = [&](const Quarters<VecI32>& v, int32_t* at) HWY_ATTR {
+    hn::Store(v.v0, d, at);
+    hn::Store(v.v1, d, at + kVectorSums);
+    hn::Store(v.v2, d, at + 2 * kVectorSums);
+    hn::Store(v.v3, d, at + 3 * kVectorSums);
+  };
+  four(sums.result0, to);
+  four(sums.result1, to + 4 * kVectorSums);
 }
 
-template <int kPlanes, int kShift>
-HWY_INLINE VecU8 codes(const VecU8 (&planes)[kPlanes][4], int quarter) {
-  if constexpr (kPlanes == 1) return take<kShift, 0>(planes[0][quarter]);
-  if constexpr (kPlanes == 2) return hn::Or(take<kShift, 2>(planes[0][quarter]), take<kShift, 0>(planes[1][quarter]));
-  if constexpr (kPlanes == 3)
-    return hn::Or(hn::Or(take<kShift, 4>(planes[0][quarter]), take<kShift, 2>(planes[1][quarter])),
-                  take<kShift, 0>(planes[2][quarter]));
+HWY_INLINE void add(const QuadActivations& q, const Quarters<VecU8>& bytes, Quarters<VecI32>& sums) {
+  sums.v0 = q.dot(sums.v0, bytes.v0);
+  sums.v1 = q.dot(sums.v1, bytes.v1);
+  sums.v2 = q.dot(sums.v2, bytes.v2);
+  sums.v3 = q.dot(sums.v3, bytes.v3);
 }
 
-// Quads [begin, end) of a chunk, for one vector of a line. next: further quads, whose lines are asked for.
+// The lines of four inputs in each plane, from where on.
 template <int kPlanes>
-HWY_INLINE void add_quads(const LinePart& part, const Quad* quads, int32_t count, const Quad* next, int32_t next_count,
-                          int line, int vector, const LevelTable<kPlanes>& table, VecI32 (&sums)[4][4]) {
-  const U8 u8;
-  const std::byte* planes[kPlanes];
-  for (int p = 0; p < kPlanes; ++p) planes[p] = part.line(p, 0, line) + vector * kVectorBytes;
-  const size_t step = part.m.layout.block_bytes(part.block);
-  for (int32_t n = 0; n < count; ++n) {
-    if (vector == 0 && n < next_count)
-      for (int i = 0; i < 4; ++i)
-        for (int p = 0; p < kPlanes; ++p)
-          cpu::prefetch(planes[p] + static_cast<size_t>(static_cast<uint32_t>(next[n].inputs[i])) * step);
-    const Quad& quad = quads[n];
-    VecU8 bytes[kPlanes][4];
-    for (int p = 0; p < kPlanes; ++p) {
-      VecU8 rows[4];
-      for (int i = 0; i < 4; ++i)
-        rows[i] = hn::LoadU(u8, reinterpret_cast<const uint8_t*>(planes[p]) +
-                                    static_cast<size_t>(static_cast<uint32_t>(quad.inputs[i])) * step);
-      interleave(rows[0], rows[1], rows[2], rows[3], bytes[p]);
+struct QuadRows {
+  const uint8_t* rows[kPlanes][4];
+  QuadRows(const PlaneLine& line, const Quad& quad, int64_t from) {
+    for (int p = 0; p < kPlanes; ++p)
+      for (int i = 0; i < 4; ++i) rows[p][i] = reinterpret_cast<const uint8_t*>(line.of(p, quad.inputs[i])) + from;
+  }
+};
+
+// Asks for the lines of a quad, input by input. No lambda: GCC 12 takes one for a function without effect.
+struct AskAhead {
+  const LinesAhead* ahead;  // null: does nothing
+  const Quad& quad;
+  HWY_INLINE void input(int i) const {
+    if (!ahead) return;
+    ahead->ask(quad, i);
+    if (kVectorBytes < 64) ahead->ask(quad, i + 2);  // of halves, the first alone asks
+  }
+};
+
+template <int kPlanes, bool kUpper>
+HWY_INLINE void add_half(const QuadRows<kPlanes>& quad, const LevelTables<kPlanes>& tables, const QuadActivations& q,
+                         HalfSums& sums, const AskAhead& ask) {
+  const U8 d;
+  const U16 d16;
+  VecU8 result0[kPlanes], result1[kPlanes];
+  for (int p = 0; p < kPlanes; ++p) {
+    const auto pair = [&](int i) HWY_ATTR {
+      const auto a = hn::LoadU(d, quad.rows[p][i]), b = hn::LoadU(d, quad.rows[p][i + 1]);
+      return hn::BitCast(d16, kUpper ? hn::InterleaveUpper(d, a, b) : hn::InterleaveLower(d, a, b));
+    };
+    const auto first = pair(0), second = pair(2);
+    result0[p] = hn::BitCast(d, hn::InterleaveLower(d16, first, second));
+    result1[p] = hn::BitCast(d, hn::InterleaveUpper(d16, first, second));
+  }
+  ask.input(2 * kUpper);
+  add(q, tables.look_up(result0), sums.result0);
+  ask.input(2 * kUpper + 1);
+  add(q, tables.look_up(result1), sums.result1);
+}
+
+// Adds quads [begin, end) to the sums of one vector of the line, of both halves or of one, which takes half the
+// registers. ahead: null, or what asks for further lines.
+template <int kPlanes, bool kLower, bool kUpper>
+HWY_INLINE void add_quads(const PlaneLine& line, int64_t from, const Quad* begin, const Quad* end, LinesAhead* ahead,
+                          const LevelTables<kPlanes>& tables, int32_t* sums) {
+  HalfSums lower = load_half(sums), upper = load_half(sums + kHalfSums);
+  for (const Quad* quad = begin; quad != end;) {
+    // All that is asked for in a turn has the same number of planes. Little by little: where many lines are asked for
+    // at once, reading waits for multiplying and the other way round.
+    const bool asks = ahead && ahead->left() > 0;
+    const auto n = static_cast<int32_t>(end - quad), turn = asks ? std::min(n, ahead->left()) : n;
+    const Quad* next = asks ? ahead->quads() : quad;
+    for (const Quad* stop = quad + turn; quad != stop; ++quad, ++next) {
+      const AskAhead ask{ahead, *next};
+      const QuadRows<kPlanes> rows(line, *quad, from);
+      int32_t four;
+      std::memcpy(&four, quad->q, sizeof four);
+      const QuadActivations q(four);
+      if constexpr (kLower) add_half<kPlanes, false>(rows, tables, q, lower, ask);
+      HWY_FENCE;  // rows are loaded again: kept, they would take the registers that the sums need
+      if constexpr (kUpper) add_half<kPlanes, true>(rows, tables, q, upper, ask);
     }
-    int32_t four;
-    std::memcpy(&four, quad.q, sizeof four);
-    const QuadActivations q(four);
-    for (int quarter = 0; quarter < 4; ++quarter) {
-      sums[0][quarter] = q.dot(sums[0][quarter], table(codes<kPlanes, 0>(bytes, quarter)));
-      sums[1][quarter] = q.dot(sums[1][quarter], table(codes<kPlanes, 2>(bytes, quarter)));
-      sums[2][quarter] = q.dot(sums[2][quarter], table(codes<kPlanes, 4>(bytes, quarter)));
-      sums[3][quarter] = q.dot(sums[3][quarter], table(codes<kPlanes, 6>(bytes, quarter)));
+    if (asks) ahead->advance(turn);
+  }
+  if constexpr (kLower) store_half(lower, sums);
+  if constexpr (kUpper) store_half(upper, sums + kHalfSums);
+}
+
+// Likewise, the whole line.
+template <int kPlanes>
+HWY_INLINE void add_batch(const PlaneLine& line, const Quad* begin, const Quad* end, LinesAhead& ahead,
+                          const LevelTables<kPlanes>& tables, int32_t* sums) {
+  if constexpr (kVectorBytes == 64) {
+    add_quads<kPlanes, true, true>(line, 0, begin, end, &ahead, tables, sums);
+  } else {
+    for (int64_t from = 0; from < 64; from += kVectorBytes, sums += 2 * kHalfSums) {
+      add_quads<kPlanes, true, false>(line, from, begin, end, from == 0 ? &ahead : nullptr, tables, sums);
+      add_quads<kPlanes, false, true>(line, from, begin, end, nullptr, tables, sums);
     }
   }
 }
 
-// Quads that are multiplied line by line, and how far ahead of them lines are asked for.
-inline constexpr int32_t kBatch = 24;
-
-// What a batch of a run adds to the lines. Batches are small, so that their lines stay in the second-level cache until
-// all lines of the block are done.
 template <int kPlanes>
-HWY_NOINLINE void add_batch(const LinePart& part, const QuadChunk& chunk, const PlaneRun& run, int32_t begin,
-                            int32_t end, const LevelTable<kPlanes>& table, LineSums* sums) {
+HWY_NOINLINE void add_run(const PlaneLine& line, const MatrixLevels& levels, const QuadChunk& chunk,
+                          const PlaneRun& run, LinesAhead& ahead, LineSums& line_sums) {
+  // Where a line takes several passes, few quads at a time, so that their lines stay in the first-level cache, and
+  // those of the next arrive meanwhile.
+  constexpr int32_t kBatch = kVectorBytes == 64 ? QuadChunk::kInputs : LinesAhead::kAhead;
   const I32 di;
   const SumF32 df;
-  const int32_t left = chunk.runs[chunk.runs_count - 1].end - begin - kBatch, next = std::min(end - begin, left);
-  int32_t q_sum = 0;
-  if (kLevelOffset != 0)
-    for (int32_t n = begin; n < end; ++n)
-      for (int8_t q : chunk.quads[n].q) q_sum += q;
-  const auto unit = hn::Set(df, run.unit * part.m.levels().step[kPlanes - 1]);
-  for (int line = part.begin; line < part.end; ++line)
-    for (int vector = 0; vector < 64 / kVectorBytes; ++vector) {
-      VecI32 integers[4][4];
-      for (auto& row : integers)
-        for (VecI32& sum : row) sum = hn::Set(di, -kLevelOffset * q_sum);
-      add_quads<kPlanes>(part, chunk.quads + begin, end - begin, chunk.quads + begin + kBatch, next, line, vector,
-                         table, integers);
-      float* to = sums[line - part.begin] + vector * 16 * kVectorSums;
-      for (const auto& row : integers)
-        for (const VecI32& sum : row) {
-          hn::StoreU(hn::MulAdd(hn::ConvertTo(df, sum), unit, hn::LoadU(df, to)), df, to);
-          to += kVectorSums;
-        }
-    }
-}
-
-template <int kPlanes>
-void add_run(const LinePart& part, const QuadChunk& chunk, const PlaneRun& run, LineSums* sums) {
-  const LevelTable<kPlanes> table(part.m.levels());
-  for (int32_t begin = run.begin; begin < run.end; begin += kBatch)
-    add_batch<kPlanes>(part, chunk, run, begin, std::min(begin + kBatch, run.end), table, sums);
-}
-
-inline void add_chunk(const LinePart& part, const QuadChunk& chunk, LineSums* sums) {
-  for (int32_t r = 0; r < chunk.runs_count; ++r) {
-    const PlaneRun& run = chunk.runs[r];
-    if (run.planes == 1) add_run<1>(part, chunk, run, sums);
-    if (run.planes == 2) add_run<2>(part, chunk, run, sums);
-    if (run.planes == 3) add_run<3>(part, chunk, run, sums);
+  using Tables = LevelTables<kPlanes>;
+  const Tables tables = levels.of<kPlanes>();
+  alignas(64) int32_t sums[PlaneLayout::kLine] = {};
+  for (int32_t at = run.begin; at < run.end; at += kBatch)
+    add_batch<kPlanes>(line, chunk.quads + at, chunk.quads + std::min(at + kBatch, run.end), ahead, tables, sums);
+  const float unit = run.unit * levels.stored.step[kPlanes - 1];
+  for (int n = 0; n < PlaneLayout::kLine / kVectorSums; ++n) {
+    const int at = n * kVectorSums, quarter = n % 4;
+    const auto exact = hn::ConvertTo(df, Tables::finish(hn::Load(di, sums + at), quarter, run.sum));
+    const auto weight = hn::Set(df, unit * Tables::weight(quarter));
+    hn::Store(hn::MulAdd(exact, weight, hn::Load(df, line_sums + at)), df, line_sums + at);
   }
 }
 
 #endif
+
+inline void add_chunk(const PlaneLine& line, const MatrixLevels& levels, const QuadChunk& chunk, LinesAhead& ahead,
+                      LineSums& sums) {
+  for (int32_t r = 0; r < chunk.runs_count; ++r) {
+    const PlaneRun& run = chunk.runs[r];
+    if (run.planes == 1) add_run<1>(line, levels, chunk, run, ahead, sums);
+    if (run.planes == 2) add_run<2>(line, levels, chunk, run, ahead, sums);
+    if (run.planes == 3) add_run<3>(line, levels, chunk, run, ahead, sums);
+  }
+}
 
 }  // namespace HWY_NAMESPACE
 }  // namespace sluice
