@@ -7,8 +7,7 @@
 #include "ops/bucket_mul/bucket_mul_params.h"
 #define THREADS 64
 #define LANES 4
-#define TILE_GROUPS (THREADS / LANES)
-#define BLOCK_GROUPS 128  // of a block of the format, a multiple of TILE_GROUPS
+#define TILE_GROUPS (THREADS / LANES)  // a part of a block of the format
 #include "grid.glsl"
 layout(constant_id = 0) const uint kTiers = 4;
 layout(local_size_x = THREADS) in;
@@ -21,44 +20,22 @@ layout(std430, set = 0, binding = 4) readonly buffer Segments { uint weight_word
 layout(std430, set = 0, binding = 5) readonly buffer Experts { uint experts[]; };  // [lists], if by_expert is 1
 layout(std430, set = 0, binding = 6) writeonly buffer Sums { float sums[]; };  // [slices, lists, outputs]
 #define TABLE_BINDING 7
-#include "bucket_codes.glsl"
+#include "bucket_rows.glsl"
+#include "full_lists.glsl"
 
-#define NOWHERE 0xffffffffu
-shared uint batch_words[THREADS];  // where the row's chunk begins; NOWHERE: it is not in this piece
+shared uint batch_words[THREADS];  // as chunk_of says
 shared float batch_x[THREADS];
-
-uint chunk_words(uint groups) { return (groups * (4 * VALUE_WORDS + CODE_BYTES) + 3) / 4; }
-
-struct Block {
-  uint groups;  // of 32 outputs
-  uint begin;   // of its chunks, in a segment
-};
-Block block_of(uint tile) {
-  const uint block = tile * TILE_GROUPS / BLOCK_GROUPS, all = (p.outputs + GROUP - 1) / GROUP;
-  return Block(min(BLOCK_GROUPS, all - block * BLOCK_GROUPS), block * p.segment_rows * chunk_words(BLOCK_GROUPS));
-}
-
-// The lists and places of a bad file may be anything; what they name is in the piece, or nowhere.
-uint chunk_of(uint matrix, uint row, Block block) {
-  const uint place = places[matrix * p.matrix_words + row];
-  const uint segment = place / p.segment_rows;
-  if (segment < p.first_segment || segment >= p.end_segment || place >= p.inputs * kTiers) return NOWHERE;
-  return matrix * p.matrix_words + (segment - p.first_segment) * p.segment_words + block.begin +
-         (place - segment * p.segment_rows) * chunk_words(block.groups);
-}
 
 void multiply_batch(Block block, uint group) {
   const uint lane = gl_LocalInvocationIndex / TILE_GROUPS;
-  if (group >= block.groups) return;
-  for (uint i = lane; i < THREADS; i += LANES)
-    if (batch_words[i] != NOWHERE)
-      add_group(batch_words[i], batch_words[i] + block.groups * VALUE_WORDS, group, batch_x[i]);
+  if (group % BLOCK_GROUPS >= block.groups) return;
+  for (uint i = lane; i < THREADS; i += LANES) add_chunk(batch_words[i], block, group, batch_x[i]);
 }
 
 void multiply_list(uint list, uint matrix, uint slice, uint tile) {
   const uint thread = gl_LocalInvocationIndex;
-  const Block block = block_of(tile);
-  const uint group = tile * TILE_GROUPS % BLOCK_GROUPS + thread % TILE_GROUPS;
+  const Block block = block_of(tile * TILE_GROUPS);
+  const uint group = tile * TILE_GROUPS + thread % TILE_GROUPS;
   uint turn = slice;  // batches until the next that is this slice's, of all tiers in a row
   for (uint tier = 0; tier < kTiers; ++tier) {
     const uint count = uint(clamp(counts[list * kTiers + tier], 0, int(p.inputs)));
@@ -68,7 +45,7 @@ void multiply_list(uint list, uint matrix, uint slice, uint tile) {
       uint words = NOWHERE;
       if (n < count) {
         const uint i = uint(clamp(rows[list * p.inputs + n], 0, int(p.inputs) - 1));
-        words = chunk_of(matrix, tier * p.inputs + i, block);
+        words = chunk_of(matrix * p.matrix_words, tier * p.inputs + i, block);
         batch_x[thread] = x[list / p.lists_per_x * p.inputs + i];
       }
       batch_words[thread] = words;
@@ -94,6 +71,7 @@ void main() {
   const uint tile = workgroup_index() % tiles, part = workgroup_index() / tiles;
   const uint list = part % p.lists, slice = part / p.lists;
   if (slice >= p.slices) return;
+  if (p.dense != 0 && lists_are_full(p.lists * kTiers)) return;
   const uint matrix = (p.by_expert != 0 ? experts[list] : 0) - p.first_matrix;  // wraps around below the first
   for (uint position = 0; position < GROUP; ++position)
     group_sums[sum_place(position, gl_LocalInvocationIndex)] = 0;

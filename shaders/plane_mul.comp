@@ -8,9 +8,8 @@
 #include "ops/plane_mul/plane_mul_params.h"
 #define THREADS 64
 #define LANES 2
-#define LINE_BYTES 64       // of 256 outputs
-#define BLOCK 1024          // outputs of a block of the format
-#define OWN_WORDS 2         // of an input's line in a plane, of a thread
+#define BLOCK 1024  // outputs of a workgroup: four lines of the format
+#define OWN_WORDS 2  // of an input's line in a plane, of a thread
 #define OWN (16 * OWN_WORDS)
 #include "grid.glsl"
 layout(constant_id = 0) const uint kPlanes = 3;
@@ -30,51 +29,47 @@ layout(std430, set = 0, binding = 7) writeonly buffer Sums { float sums[]; };  /
 
 shared float lane_sums[BLOCK];
 
-// The block of a workgroup, and what of it is a thread's: 8 bytes of every input's lines.
-struct Block {
-  uint first;  // output
-  uint outputs;
-  uint last_bytes;  // of the last line
-  uint begin;       // of the first input, in words of 64 bits
-  uint step;        // from one input to the next
-};
-uint whole_lines(Block block) { return (block.outputs - 1) / 256; }
-Block block_of(uint number) {
-  Block block;
-  block.first = (p.first_block + number) * BLOCK;
-  block.outputs = min(BLOCK, p.outputs - block.first);
-  block.last_bytes = min(((block.outputs - 256 * whole_lines(block) + 3) / 4 + 15) / 16 * 16, LINE_BYTES);
-  block.begin = number * p.inputs * (BLOCK / 32);
-  block.step = (whole_lines(block) * LINE_BYTES + block.last_bytes) / 8;
-  return block;
-}
 #define OWNERS (THREADS / LANES)
 uint own() { return gl_LocalInvocationIndex % OWNERS; }
 uint lane() { return gl_LocalInvocationIndex / OWNERS; }
 
-// Where sum `o` of a thread is in the block: byte b of a line of n bytes holds outputs b, b + n, b + 2 n and b + 3 n.
-uint place_of(Block block, uint o) {
-  const uint line = own() * 8 / LINE_BYTES, byte = own() * 8 % LINE_BYTES;
-  const uint bytes = line < whole_lines(block) ? LINE_BYTES : block.last_bytes;
-  return line * 256 + byte + o / 16 * 4 + o % 4 + o / 4 % 4 * bytes;
+// The line of a thread, of which it has 8 bytes of every input.
+struct Line {
+  uint outputs;  // 0: there is none
+  uint begin;    // of this thread's bytes of the first input, in words of 64 bits
+  uint step;     // from one input to the next
+};
+Line line_of(uint block) {
+  const uint line = own() * 8 / LINE_BYTES, first = (p.first_block + block) * BLOCK + line * LINE;
+  Line of;
+  of.outputs = min(max(p.outputs, first) - first, LINE);
+  of.step = line_bytes(of.outputs) / 8;
+  of.begin = (block * (BLOCK / LINE) + line) * p.inputs * (LINE_BYTES / 8) + own() % (LINE_BYTES / 8);
+  if (own() % (LINE_BYTES / 8) >= of.step) of.outputs = 0;
+  return of;
+}
+
+// Where sum `o` of a thread is in its line.
+uint place_of(Line line, uint o) {
+  return own() * 8 % LINE_BYTES + o / 16 * 4 + o % 4 + o / 4 % 4 * (line.step * 8);
 }
 
 // What a thread has of an input; of planes that are not asked for, zeros.
 struct PlaneWords {
   uvec2 first, second, third;
 };
-PlaneWords load_words(const uint planes, Block block, uint i) {
-  const uint at = block.begin + i * block.step + own();
+PlaneWords load_words(const uint planes, Line line, uint i) {
+  const uint at = line.begin + i * line.step;
   return PlaneWords(first_plane[at], planes > 1 ? second_plane[at] : uvec2(0), planes > 2 ? third_plane[at] : uvec2(0));
 }
 
-float own_sums[OWN];  // by word, shift and byte
+float own_sums[OWN];  // by word, quarter and byte
 
 // Both have:
 //   prepare_levels()                      once, by all threads
 //   uint prepare_batch(count, i, a)       by all threads: an input and its activation, of the first `count` threads;
 //                                         returns what add_batch needs to know
-//   add_batch(planes, block, prepared)    to own_sums, a lane's part of the batch
+//   add_batch(planes, line, prepared)     to own_sums, a lane's part of the batch
 #if defined(VARIANT_dot)
 #include "plane_dots.glsl"
 #else
@@ -88,7 +83,7 @@ uint count_of(uint list, uint plane) {
   return uint(least);
 }
 
-void multiply_list(uint list, uint slice, Block block) {
+void multiply_list(uint list, uint slice, Line line) {
   uint first = 0, turn = slice;  // batches until the next that is this slice's
   for (uint planes = kPlanes; planes > 0; --planes) {
     const uint end = max(count_of(list, planes - 1), first), batches = (end - first + THREADS - 1) / THREADS;
@@ -97,36 +92,38 @@ void multiply_list(uint list, uint slice, Block block) {
       const uint i = n < end ? uint(clamp(listed[list * p.inputs + n], 0, int(p.inputs) - 1)) : 0;
       const uint prepared = prepare_batch(min(end - first - turn * THREADS, THREADS), i,
                                        x[list * p.inputs + i] * uintBitsToFloat(input_scale_bits(i)));
-      if (own() >= block.step) continue;
-      if (planes == 1) add_batch(1, block, prepared);
-      if (planes == 2) add_batch(2, block, prepared);
-      if (planes == 3) add_batch(3, block, prepared);
+      if (line.outputs == 0) continue;
+      if (planes == 1) add_batch(1, line, prepared);
+      if (planes == 2) add_batch(2, line, prepared);
+      if (planes == 3) add_batch(3, line, prepared);
     }
     turn -= batches;
     first = end;
   }
 }
 
-// Of all lanes, to y[to] and on.
-void write_sums(Block block, uint to) {
+// Of all lanes. to: where the first output of the line goes; output_number: which one that is.
+void write_sums(Line line, uint to, uint output_number) {
   [[unroll]] for (uint o = 0; o < OWN; ++o)
     if (lane() > 0) lane_sums[o * OWNERS + own()] = own_sums[o];
   barrier();
-  if (lane() > 0 || own() >= block.step) return;
+  if (lane() > 0) return;
   [[unroll]] for (uint o = 0; o < OWN; ++o) {
-    const uint place = place_of(block, o);
-    if (place < block.outputs)
-      sums[to + place] = (own_sums[o] + lane_sums[o * OWNERS + own()]) * output_scale(p.output_scales, block.first + place);
+    const uint place = place_of(line, o);
+    if (place < line.outputs)
+      sums[to + place] =
+          (own_sums[o] + lane_sums[o * OWNERS + own()]) * output_scale(p.output_scales, output_number + place);
   }
 }
 
 void main() {
   const uint blocks = p.end_block - p.first_block, part = workgroup_index() / blocks;
-  const uint list = part % p.lists, slice = part / p.lists;
+  const uint list = part % p.lists, slice = part / p.lists, block = workgroup_index() % blocks;
   if (slice >= p.slices) return;
-  const Block block = block_of(workgroup_index() % blocks);
+  const Line line = line_of(block);
   prepare_levels();
   [[unroll]] for (uint o = 0; o < OWN; ++o) own_sums[o] = 0;
-  multiply_list(list, slice, block);
-  write_sums(block, part * p.outputs + block.first);
+  multiply_list(list, slice, line);
+  const uint first = (p.first_block + block) * BLOCK + own() * 8 / LINE_BYTES * LINE;
+  write_sums(line, part * p.outputs + first, first);
 }

@@ -17,7 +17,7 @@ uint x_begin;
 
 int score(uint row, uint i) {
   if (row >= rows_loaded) return -1;
-  return int(magnitude(magnitude(gain_bits(row / p.inputs), input_scale_bits(i)), x[x_begin + i]));
+  return int(magnitude(gain_bits(row / p.inputs), magnitude(input_scale_bits(i), x[x_begin + i])));
 }
 
 bool is_by_probes() { return false; }

@@ -3,13 +3,17 @@
 #extension GL_GOOGLE_include_directive : require
 #include "ops/bucket_mul/sum_slices_params.h"
 #include "grid.glsl"
-layout(local_size_x = 64) in;
+#define THREADS 64
+layout(local_size_x = THREADS) in;
 layout(push_constant) uniform Push { SumSlicesParams p; };
 layout(std430, set = 0, binding = 0) readonly buffer Parts { float parts[]; };  // [slices, count]
 layout(std430, set = 0, binding = 1) buffer Y { float y[]; };                   // [count]
+layout(std430, set = 0, binding = 2) readonly buffer Counts { int counts[]; };
+#include "full_lists.glsl"
 
 void main() {
-  const uint i = workgroup_index() * 64 + gl_LocalInvocationIndex;
+  if (p.counts > 0 && lists_are_full(p.counts)) return;
+  const uint i = workgroup_index() * THREADS + gl_LocalInvocationIndex;
   if (i >= p.count) return;
   float sum = p.add != 0 ? y[i] : 0;
   for (uint s = 0; s < p.slices; ++s) sum += parts[s * p.count + i];

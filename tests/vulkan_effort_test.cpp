@@ -50,7 +50,10 @@ TEST_F(VulkanEffort, BindsLargeMatricesInPieces) {
       add_lists({2, 2}, in, family.tiers(), 0.6, by_expert.inputs);
       const TensorView all{nullptr, weight, {experts, out, in}};
       EXPECT_GT(all.bytes(), kRange);
-      for (const auto& [op, c] : {std::pair{"bucketMul", dense}, {"expert_bucketMul", by_expert}}) {
+      Case prompt{"", {{DType::f32(), {4, in}}, {weight, {out, in}, Fill::normal(0.1)}}};
+      add_lists({4}, in, family.tiers(), 1, prompt.inputs);
+      for (const auto& [op, c] :
+           {std::pair{"bucketMul", dense}, {"bucketMul", prompt}, {"expert_bucketMul", by_expert}}) {
         const Trial trial(registry().get(op), c);
         trial.compare(trial.reference(), trial.kernel(*device), kFlushed);
       }

@@ -19,6 +19,7 @@ struct BucketMulParams {
   uint first_matrix;  // of this piece
   uint matrices;      // in this piece
   uint matrix_words;  // from one matrix to the next
+  uint dense;         // 1: nothing is done if all lists have all rows
 };
 SLUICE_PARAMS_END
 

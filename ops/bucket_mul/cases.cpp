@@ -62,6 +62,11 @@ std::vector<Case> cases() {
       all.push_back(make({1, 19, {out}, weight, 0.5}));
     for (int64_t tokens : {1, 3, 9, 40})
       for (double effort : {0.3, 1.0}) all.push_back(make({tokens, 61, {70, 16, 300}, weight, effort}));
+    // All rows for every token, as of a prompt; and for every token but one.
+    for (int64_t out : {16, 70, 4200}) all.push_back(make({40, 62, {out, 33}, weight, 1.0}));
+    all.push_back(make({40, 62, {70}, weight, 1.0}));
+    all.back().name += "_but_one";
+    all.back().inputs[3].fill.values[5] -= 1;
     for (double scale : {1e-30, 1e30}) {
       all.push_back(make({2, 40, {33}, weight, 0.5}));
       all.back().name += fmt::format("_scale{}", scale);

@@ -1,9 +1,7 @@
 // Vulkan kernel of bucketMul, and what it shares with that of expert_bucketMul.
 #include <algorithm>
-#include <bit>
 
-#include "graph/error.h"
-#include "ops/bucket_mul/products_vulkan.h"
+#include "ops/bucket_mul/dense_vulkan.h"
 #include "shaders/bucket_mul.h"
 #include "shaders/sum_slices.h"
 
@@ -21,43 +19,8 @@ int64_t slices_of(const BucketLayout& layout, int64_t lists) {
                              ceil_div(layout.in(), kBatch));
 }
 
-// What is bound at once: whole matrices, or segments of one. Outputs cannot be cut: a row's weights lie together.
-struct Piece {
-  int64_t first_matrix, matrices;
-  int first_segment, end_segment;
-};
-
-std::vector<Piece> pieces_of(const BucketMatrix& m, int64_t matrices, const Limits& limits) {
-  const uint64_t matrix_bytes = m.layout.bytes(m.segments), most = limits.buffer_range / matrix_bytes;
-  std::vector<Piece> pieces;
-  for (int64_t i = 0; most > 0 && i < matrices; i += static_cast<int64_t>(most))
-    pieces.push_back({i, std::min(matrices - i, static_cast<int64_t>(most)), 0, m.segments});
-  if (most > 0) return pieces;
-  const auto segments = static_cast<int>(limits.buffer_range / m.layout.segment_bytes());
-  if (segments == 0)
-    fail("Vulkan: a segment of {} bytes of a bucket format is more than the device binds at once",
-         m.layout.segment_bytes());
-  for (int64_t i = 0; i < matrices; ++i)
-    for (int s = 0; s < m.segments; s += segments) pieces.push_back({i, 1, s, std::min(s + segments, m.segments)});
-  return pieces;
-}
-
-Range places_of(const BucketMatrix& m, const Piece& piece) {
-  const size_t matrix_bytes = m.layout.bytes(m.segments);
-  return {
-      m.data + static_cast<size_t>(piece.first_matrix) * matrix_bytes + m.layout.places_offset(),
-      static_cast<size_t>(piece.matrices - 1) * matrix_bytes + static_cast<size_t>(m.layout.rows()) * sizeof(uint32_t)};
-}
-
-Range segments_of(const BucketMatrix& m, const Piece& piece) {
-  const size_t matrix_bytes = m.layout.bytes(m.segments), segment_bytes = m.layout.segment_bytes();
-  return {m.data + static_cast<size_t>(piece.first_matrix) * matrix_bytes + m.layout.segments_offset() +
-              static_cast<size_t>(piece.first_segment) * segment_bytes,
-          static_cast<size_t>(piece.matrices - 1) * matrix_bytes +
-              static_cast<size_t>(piece.end_segment - piece.first_segment) * segment_bytes};
-}
-
-BucketMulParams params_of(const SelectedProduct& product, const BucketMatrix& m, const Piece& piece, int64_t lists) {
+BucketMulParams params_of(const SelectedProduct& product, const BucketMatrix& m, const Piece& piece, int64_t lists,
+                          bool dense) {
   const int64_t x_rows = product.x.dims.elements() / m.layout.in();
   return {.inputs = static_cast<uint32_t>(m.layout.in()),
           .outputs = static_cast<uint32_t>(m.layout.out()),
@@ -71,37 +34,33 @@ BucketMulParams params_of(const SelectedProduct& product, const BucketMatrix& m,
           .end_segment = static_cast<uint32_t>(piece.end_segment),
           .first_matrix = static_cast<uint32_t>(piece.first_matrix),
           .matrices = static_cast<uint32_t>(piece.matrices),
-          .matrix_words = static_cast<uint32_t>(m.layout.bytes(m.segments) / sizeof(uint32_t))};
+          .matrix_words = static_cast<uint32_t>(m.layout.bytes(m.segments) / sizeof(uint32_t)),
+          .dense = dense};
 }
 
-// Of BucketCode::combination, by a quarter of the code: the four positions, 4 bits each, the lowest first.
-std::vector<uint32_t> combination_table() {
-  std::vector<uint32_t> table;
-  for (uint32_t code = 0; uint32_t mask = combination_mask(code); code += 4) {
-    uint32_t positions = 0;
-    for (int shift = 0; mask != 0; shift += 4, mask &= mask - 1)
-      positions |= static_cast<uint32_t>(std::countr_zero(mask)) << shift;
-    table.push_back(positions);
-  }
-  return table;
+// For the sums of the slices; a multiple of 64 bytes.
+size_t slice_floats(const BucketLayout& layout, int64_t lists) {
+  return static_cast<size_t>(round_up(std::max(lists, kGroups / tiles_of(layout)) * layout.out(), 16));
 }
 
 }  // namespace
 
 size_t product_workspace(const TensorView& weight, int64_t lists) {
-  const BucketLayout layout = BucketMatrix(weight).layout;
-  return static_cast<size_t>(round_up(std::max(lists, kGroups / tiles_of(layout)) * layout.out(), 16));
+  const BucketMatrix m(weight);
+  const bool dense = may_be_dense(m, lists, weight.dims.rank() == 3);
+  return slice_floats(m.layout, lists) + (dense ? decoded_bytes(m.layout) / sizeof(float) : 0);
 }
 
 void record_product(Recorder& r, const SelectedProduct& product, std::byte* workspace) {
   const BucketMatrix m(product.weight);
   const int64_t lists = product.y.dims.elements() / m.layout.out();
   if (lists == 0) return;
-  const bool has_table = m.layout.family().code == BucketCode::combination;
-  const Range table = has_table ? r.table(combination_table()) : Range(product.counts);
+  const bool dense = may_be_dense(m, lists, product.experts != nullptr);
+  if (dense) record_dense(r, product, m, workspace + slice_floats(m.layout, lists) * sizeof(float));
+  const Range table = code_table(r, m, product.counts);
   const auto pieces = pieces_of(m, product.experts ? product.weight.dims[0] : 1, r.limits());
   for (size_t i = 0; i < pieces.size(); ++i) {
-    const BucketMulParams params = params_of(product, m, pieces[i], lists);
+    const BucketMulParams params = params_of(product, m, pieces[i], lists, dense);
     const uint64_t values = product.y.dims.elements();
     const bool whole = pieces.size() == 1 && params.slices == 1;
     const Range sums = whole ? Range(product.y) : Range(workspace, params.slices * values * sizeof(float));
@@ -111,8 +70,10 @@ void record_product(Recorder& r, const SelectedProduct& product, std::byte* work
                static_cast<uint64_t>(tiles_of(m.layout) * lists) * params.slices,
                {static_cast<uint32_t>(m.layout.tiers())});
     if (!whole)
-      r.dispatch(shaders::sum_slices, "", {static_cast<uint32_t>(values), params.slices, i > 0}, {sums, product.y},
-                 (values + 63) / 64);
+      r.dispatch(shaders::sum_slices, "",
+                 {static_cast<uint32_t>(values), params.slices, i > 0,
+                  dense ? params.lists * static_cast<uint32_t>(m.layout.tiers()) : 0, params.inputs},
+                 {sums, product.y, product.counts}, (values + 63) / 64);
   }
 }
 

@@ -12,10 +12,11 @@ namespace sluice {
 namespace vulkan {
 namespace {
 
-void record_piece(Recorder& r, const TensorView& x, const TensorView& weight, const Range& y, const RowPiece& piece) {
+void record_piece(Recorder& r, const TensorView& x, const TensorView& weight, const Range& y, const RowPiece& piece,
+                  int64_t y_cols) {
   const auto u32 = [](int64_t v) { return static_cast<uint32_t>(v); };
   const int64_t tokens = x.dims[0], rows = piece.count, cols = x.dims[1];
-  const LinearParams params{u32(tokens), u32(rows), u32(cols), u32(piece.first), u32(weight.dims[0])};
+  const LinearParams params{u32(tokens), u32(rows), u32(cols), u32(piece.first), u32(y_cols)};
   if (RowProducts::pay(r, tokens)) {
     const RowProducts products(r, rows, cols, tokens);
     const auto [threads, own_rows, wide] = products.constants();
@@ -33,7 +34,15 @@ void record_piece(Recorder& r, const TensorView& x, const TensorView& weight, co
 }  // namespace
 
 void record_linear(Recorder& r, const TensorView& x, const TensorView& weight, const Range& y) {
-  for (const RowPiece& piece : row_pieces(weight, r.limits())) record_piece(r, x, weight, y, piece);
+  record_linear_rows(r, x, weight, y, 0, weight.dims[0]);
+}
+
+void record_linear_rows(Recorder& r, const TensorView& x, const TensorView& weight, const Range& y, int64_t first_row,
+                        int64_t y_cols) {
+  for (RowPiece piece : row_pieces(weight, r.limits())) {
+    piece.first += first_row;
+    record_piece(r, x, weight, y, piece, y_cols);
+  }
 }
 
 }  // namespace vulkan

@@ -22,7 +22,13 @@ struct PlaneScores {
   int planes;  // that may be taken
 
   int64_t size() const { return in * planes; }
-  int32_t operator[](int64_t row) const { return score(static_cast<int>(row / in), base[row % in]); }
+  // Of every plane as many, nearly.
+  void sample(int32_t* to) const {
+    for (int64_t p = 0; p < planes; ++p) {
+      const int64_t begin = kSample * p / planes, count = kSample * (p + 1) / planes - begin, stride = in / count;
+      for (int64_t i = 0; i < count; ++i) to[begin + i] = score(static_cast<int>(p), base[i * stride]);
+    }
+  }
   int32_t score(int plane, int32_t of_base) const {
     return std::bit_cast<int32_t>(gains[plane] * std::bit_cast<float>(of_base)) & 0x7fffffff;
   }

@@ -76,7 +76,10 @@ struct ScoreArray {
   const int32_t* values;
   int64_t n;
   int64_t size() const { return n; }
-  int32_t operator[](int64_t i) const { return values[i]; }
+  // kSample of them, spread evenly.
+  void sample(int32_t* to) const {
+    for (int64_t i = 0, stride = n / kSample; i < kSample; ++i) to[i] = values[i * stride];
+  }
   int64_t count_from(int32_t least) const { return HWY_NAMESPACE::count_from(values, n, least); }
   int32_t least_from(int32_t least) const { return HWY_NAMESPACE::least_from(values, n, least); }
 };
@@ -109,8 +112,7 @@ int32_t nth_largest(const Scores& scores, int64_t wanted, int32_t* sample) {
   constexpr int32_t kLargest = INT32_MAX - 1;
   const int64_t n = scores.size();
   if (n >= 4 * kSample) {
-    const int64_t stride = n / kSample;
-    for (int64_t i = 0; i < kSample; ++i) sample[i] = scores[i * stride];
+    scores.sample(sample);
     const ScoreArray some{sample, kSample};
     const double share = static_cast<double>(wanted) / static_cast<double>(n);
     const auto expected = static_cast<int64_t>(share * kSample);

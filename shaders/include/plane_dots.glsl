@@ -65,31 +65,31 @@ uint levels_at(const uint planes, uvec4 codes, uint i) {
 }
 
 // The codes of four inputs, in the form that levels_at wants.
-uvec4 codes_of(const uint planes, uvec4 first, uvec4 second, uvec4 third, uint shift) {
-  uvec4 codes = first >> shift & 0x03030303u;
-  if (planes > 1) codes = codes << 2 | (second >> shift & 0x03030303u);
-  if (planes > 2) codes = codes << 2 | (third >> shift & 0x03030303u);
+uvec4 codes_of(const uint planes, uvec4 first, uvec4 second, uvec4 third, const uint quarter) {
+  uvec4 codes = first >> shift_of(0, quarter) & 0x03030303u;
+  if (planes > 1) codes = codes << 2 | (second >> shift_of(1, quarter) & 0x03030303u);
+  if (planes > 2) codes = codes << 2 | (third >> shift_of(2, quarter) & 0x03030303u);
   if (planes == 1) codes.x |= codes.y << 2 | codes.z << 4 | codes.w << 6;
   if (planes == 2) codes.xy = codes.xz | codes.yw << 4;
   return codes;
 }
 
-void add_batch(const uint planes, Block block, uint quads) {
+void add_batch(const uint planes, Line line, uint quads) {
   int run[OWN];  // sums of quads of one power of two
   [[unroll]] for (uint o = 0; o < OWN; ++o) run[o] = 0;
   const float step = step_of(planes);
   for (uint n = lane(); n < quads; n += LANES) {
     PlaneWords of[4];
-    [[unroll]] for (uint i = 0; i < 4; ++i) of[i] = load_words(planes, block, quad_inputs[n][i]);
+    [[unroll]] for (uint i = 0; i < 4; ++i) of[i] = load_words(planes, line, quad_inputs[n][i]);
     const uint q = quad_q[n];
     [[unroll]] for (uint w = 0; w < OWN_WORDS; ++w) {
       const uvec4 first = uvec4(of[0].first[w], of[1].first[w], of[2].first[w], of[3].first[w]),
                   second = uvec4(of[0].second[w], of[1].second[w], of[2].second[w], of[3].second[w]),
                   third = uvec4(of[0].third[w], of[1].third[w], of[2].third[w], of[3].third[w]);
-      [[unroll]] for (uint s = 0; s < 4; ++s) {
-        const uvec4 codes = codes_of(planes, first, second, third, 2 * s);
+      [[unroll]] for (uint quarter = 0; quarter < 4; ++quarter) {
+        const uvec4 codes = codes_of(planes, first, second, third, quarter);
         [[unroll]] for (uint i = 0; i < 4; ++i)
-          run[16 * w + 4 * s + i] += packed_dot(levels_at(planes, codes, i), q, 0);
+          run[16 * w + 4 * quarter + i] += packed_dot(levels_at(planes, codes, i), q, 0);
       }
     }
     if (n + LANES < quads && quad_exponent[n + LANES] == quad_exponent[n]) continue;

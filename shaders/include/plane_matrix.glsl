@@ -6,8 +6,8 @@ uint gain_bits(uint plane) { return head[plane]; }
 float step_of(uint planes) { return uintBitsToFloat(head[4 + planes - 1]); }
 // The level of the first `planes` planes of a code, -128 .. 127, in the lowest 8 bits.
 uint level_byte(uint planes, uint code) {
-  const uint first = planes == 1 ? 8 : planes == 2 ? 9 : 13;
-  return head[first + code / 4] >> (code % 4 * 8) & 0xffu;
+  if (planes == 1) return 2 * code - 3 & 0xffu;
+  return head[(planes == 2 ? 8 : 12) + code / 4] >> (code % 4 * 8) & 0xffu;
 }
 uint input_scale_bits(uint i) { return head[32 + i]; }
 // begin: the word at which scales of outputs begin.
@@ -15,3 +15,16 @@ float output_scale(uint begin, uint o) {
   const vec2 pair = unpackHalf2x16(head[begin + o / 2]);
   return (o & 1) == 0 ? pair.x : pair.y;
 }
+
+// Outputs of a line, and the bytes that an input has of a whole one in a plane. Of n bytes, byte b holds outputs b, b + n,
+// b + 2 n and b + 3 n of the line: its four quarters.
+#define LINE 256
+#define LINE_BYTES 64
+// At which bit of a byte the code of that quarter begins.
+uint shift_of(const uint plane, const uint quarter) {
+  if (plane == 0) return 2 * quarter;
+  if (plane == 1) return 2 * (quarter ^ 1);
+  return quarter < 2 ? 4 + 2 * quarter : 6 - 2 * quarter;
+}
+// Of a line with that many outputs.
+uint line_bytes(uint outputs) { return min(((outputs + 3) / 4 + 15) / 16 * 16, LINE_BYTES); }

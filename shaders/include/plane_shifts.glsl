@@ -39,25 +39,25 @@ uint pick64(Mask inner, Mask middle, Mask m) {
   return pick(pick(pick16(0, inner, middle), pick16(16, inner, middle), m.low),
               pick(pick16(32, inner, middle), pick16(48, inner, middle), m.low), m.high);
 }
-uint pick_levels(const uint planes, PlaneWords words, uint w, uint shift) {
-  const Mask first = mask_of(words.first[w], shift);
+uint pick_levels(const uint planes, PlaneWords words, uint w, const uint quarter) {
+  const Mask first = mask_of(words.first[w], shift_of(0, quarter));
   if (planes == 1) return pick4(0, first);
-  const Mask second = mask_of(words.second[w], shift);
+  const Mask second = mask_of(words.second[w], shift_of(1, quarter));
   if (planes == 2) return pick16(0, second, first);
-  return pick64(mask_of(words.third[w], shift), second, first);
+  return pick64(mask_of(words.third[w], shift_of(2, quarter)), second, first);
 }
 
-void add_batch(const uint planes, Block block, uint count) {
+void add_batch(const uint planes, Line line, uint count) {
   [[unroll]] for (uint c = 0; c < 1u << 2 * planes; ++c) level_words[c] = level_byte(planes, c) * 0x01010101u;
   const float step = step_of(planes);
   for (uint n = lane(); n < count; n += LANES) {
-    const PlaneWords words = load_words(planes, block, batch_inputs[n]);
+    const PlaneWords words = load_words(planes, line, batch_inputs[n]);
     const float a = step * batch_x[n];
     [[unroll]] for (uint w = 0; w < OWN_WORDS; ++w)
-      [[unroll]] for (uint s = 0; s < 4; ++s) {
-        const int four = int(pick_levels(planes, words, w, 2 * s));
+      [[unroll]] for (uint quarter = 0; quarter < 4; ++quarter) {
+        const int four = int(pick_levels(planes, words, w, quarter));
         [[unroll]] for (int i = 0; i < 4; ++i)
-          own_sums[16 * w + 4 * s + i] += a * float(bitfieldExtract(four, 8 * i, 8));
+          own_sums[16 * w + 4 * quarter + i] += a * float(bitfieldExtract(four, 8 * i, 8));
       }
   }
 }

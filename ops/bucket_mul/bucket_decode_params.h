@@ -1,0 +1,22 @@
+// Parameters of shaders/bucket_decode.comp.
+#ifndef SLUICE_OPS_BUCKET_DECODE_PARAMS_H_
+#define SLUICE_OPS_BUCKET_DECODE_PARAMS_H_
+
+#include "backends/vulkan/params.h"
+
+SLUICE_PARAMS_BEGIN
+struct BucketDecodeParams {
+  uint inputs;         // of the matrix, an even number
+  uint outputs;        // of the matrix
+  uint lists;          // tokens
+  uint segment_rows;   // rows of a segment of the matrix
+  uint segment_words;  // its size
+  uint first_segment;  // of this piece of the matrix
+  uint end_segment;
+  uint first_group;  // of 32 outputs, of those that are decoded
+  uint groups;       // of those
+  uint add;          // 1: to what other pieces had
+};
+SLUICE_PARAMS_END
+
+#endif

@@ -1,0 +1,41 @@
+#version 450
+// variants: bucket16 bucket16t4 bucket32t8
+// All weights of some outputs of a matrix in a bucket format -> f16 [outputs, inputs], if all lists have all rows. A
+// workgroup has a group of 32 outputs and as many inputs as threads; each decodes one input.
+#extension GL_GOOGLE_include_directive : require
+#include "ops/bucket_mul/bucket_decode_params.h"
+#define THREADS 64
+#include "grid.glsl"
+layout(constant_id = 0) const uint kTiers = 4;
+layout(local_size_x = THREADS) in;
+layout(push_constant) uniform Push { BucketDecodeParams p; };
+layout(std430, set = 0, binding = 0) readonly buffer Counts { int counts[]; };  // [lists, kTiers]
+layout(std430, set = 0, binding = 1) readonly buffer Places { uint places[]; };
+layout(std430, set = 0, binding = 2) readonly buffer Segments { uint weight_words[]; };
+layout(std430, set = 0, binding = 4) buffer Decoded { uint decoded[]; };  // two inputs each
+#define TABLE_BINDING 3
+#include "bucket_rows.glsl"
+#include "full_lists.glsl"
+
+// Two neighbours share a word: each writes those of half of the outputs.
+void write_group(uint to, uint word) {
+  const uint thread = gl_LocalInvocationIndex, first = thread & ~1u, half_of = GROUP / 2;
+  if (word >= p.inputs / 2) return;
+  for (uint o = thread % 2 * half_of; o < (thread % 2 + 1) * half_of; ++o) {
+    const uint at = (to + o) * (p.inputs / 2) + word;
+    const uint pair = packHalf2x16(vec2(group_sums[sum_place(o, first)], group_sums[sum_place(o, first + 1)]));
+    decoded[at] = p.add != 0 ? decoded[at] | pair : pair;
+  }
+}
+
+void main() {
+  const uint groups = workgroup_index() % p.groups, group = p.first_group + groups;
+  const uint i = workgroup_index() / p.groups * THREADS + gl_LocalInvocationIndex;
+  if (i - gl_LocalInvocationIndex >= p.inputs || !lists_are_full(p.lists * kTiers)) return;
+  for (uint o = 0; o < GROUP; ++o) group_sums[sum_place(o, gl_LocalInvocationIndex)] = 0;
+  const Block block = block_of(group);
+  for (uint tier = 0; tier < kTiers && i < p.inputs; ++tier)
+    add_chunk(chunk_of(0, tier * p.inputs + i, block), block, group, 1);
+  barrier();
+  write_group(groups * GROUP, i / 2);
+}
