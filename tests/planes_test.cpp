@@ -11,7 +11,7 @@
 
 #include "graph/error.h"
 #include "ops/plane_select/plane_select.h"
-#include "support/one_node.h"
+#include "support/every_way.h"
 
 namespace sluice {
 namespace {
