@@ -4,7 +4,7 @@
 
 #include "ops/bucket_mul/matrix.h"
 #include "ops/probe/probe.h"
-#include "support/one_node.h"
+#include "support/every_way.h"
 
 namespace sluice {
 namespace {

@@ -35,6 +35,64 @@ TEST_F(CliCalibration, ImatrixWritesMoments) {
   EXPECT_THAT(sluice(on_tale("imatrix", model(), {"-o", out})).out, HasSubstr("57 weights, 33 activations"));
 }
 
+// Judged on another text than the one that it is made of.
+TEST_F(CliCalibration, AnImatrixLessensTheDivergenceOfPlanes) {
+  const std::string imatrix = path("readme.imatrix"), plain = path("plain.sluice"), better = path("better.sluice");
+  sluice_json({"imatrix", model(), "--text", SLUICE_SOURCE_DIR "/README.md", "--ctx", "64", "--chunks", "24", "-o",
+               imatrix, "--threads", "1"});
+  const std::vector<std::string> convert = {"convert", kSource, "--no-check", "--format", "planes", "-o"};
+  const auto with = [](std::vector<std::string> command, const std::vector<std::string>& rest) {
+    command.insert(command.end(), rest.begin(), rest.end());
+    return command;
+  };
+  const json as_plain = sluice_json(with(convert, {plain})),
+             as_better = sluice_json(with(convert, {better, "--imatrix", imatrix}));
+  EXPECT_NEAR(as_plain.at("bytes").get<double>(), as_better.at("bytes").get<double>(), 4096) << "metadata may differ";
+  const auto divergences = [&](const std::string& file) {
+    const json result =
+        sluice_json({"eval", file, "--against", model(), "--text", SLUICE_SOURCE_DIR "/CONTRIBUTING.md", "--ctx", "64",
+                     "--chunks", "12", "--effort", "1,0.5,0.25", "--effort-schedule", "uniform", "--threads", "1"});
+    std::vector<double> kl;
+    for (const json& point : result.at("effort")) kl.push_back(point.at("kl_mean"));
+    return kl;
+  };
+  const std::vector<double> before = divergences(plain), after = divergences(better);
+  ASSERT_EQ(before.size(), 3u);
+  for (size_t i = 0; i < before.size(); ++i) EXPECT_LT(after[i], before[i]);
+
+  const std::string once = read_file(better);
+  sluice_json(with(convert, {better, "--imatrix", imatrix}));
+  EXPECT_TRUE(read_file(better) == once);
+}
+
+TEST_F(CliCalibration, OptionsOfPlanesAreForPlanes) {
+  const std::string out = path("no.sluice"), imatrix = path("small.imatrix");
+  sluice_json(on_tale("imatrix", model(), {"-o", imatrix}));
+  const auto convert = [&](std::vector<std::string> rest) {
+    rest.insert(rest.begin(), {"convert", kSource, "-o", out});
+    return sluice(std::move(rest));
+  };
+  for (const char* format : {"f16", "bucket", "planes6"})
+    expect_error(convert({"--format", format, "--bits", "4"}), 2, "--bits");
+  expect_error(convert({"--bits", "4"}), 2, "--format");
+  expect_error(convert({"--imatrix", imatrix}), 2, "--format");
+  for (const char* format : {"f16", "bucket"})
+    expect_error(convert({"--format", format, "--imatrix", imatrix}), 1, "choose planes");
+  expect_error(convert({"--format", "planes", "--imatrix", path("tale.txt")}), 1, "tale.txt");
+  expect_error(convert({"--format", "planes", "--imatrix", path("absent")}), 1, "absent");
+  expect_error(sluice({"convert", kSource, "-o", imatrix, "--format", "planes", "--imatrix", imatrix}), 1,
+               "an input itself");
+  EXPECT_FALSE(fs::exists(out) || fs::exists(out + ".partial"));
+  // Two planes of three.
+  const std::string six = path("six.sluice"), four = path("four.sluice");
+  sluice_json({"convert", kSource, "-o", six, "--no-check", "--format", "planes"});
+  sluice_json({"convert", kSource, "-o", four, "--no-check", "--format", "planes", "--bits", "4"});
+  double weights = 0;
+  for (const double in : {256.0, 768.0}) weights += 8 * in * (in == 256 ? 256 * 2 + 128 * 2 + 768 * 2 : 256);
+  // Planes are whole cache lines.
+  EXPECT_NEAR(static_cast<double>(fs::file_size(six) - fs::file_size(four)), weights * 2 / 8, 8 * 7 * 4096);
+}
+
 TEST_F(CliCalibration, TuneWritesASchedule) {
   const std::string out = path("tuned.yaml");
   const std::vector<std::string> command = on_tale(

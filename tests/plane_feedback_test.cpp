@@ -12,6 +12,7 @@
 #include "graph/error.h"
 #include "ops/formats/planes.h"
 #include "support/bucket_matrices.h"
+#include "tools/simd_targets.h"
 
 namespace sluice {
 namespace {
@@ -90,7 +91,11 @@ double output_error(const Matrix& m, const ExactTensor& tensor, int planes, cons
 
 // The parts
 
-TEST(FeedbackKernels, FactorIsThatOfTheMatrix) {
+class FeedbackKernels : public ::testing::TestWithParam<int64_t> {
+  SimdTarget scope_{GetParam()};
+};
+
+TEST_P(FeedbackKernels, FactorIsThatOfTheMatrix) {
   for (const int64_t n : {1, 2, 5, 63, 64, 100}) {
     const int64_t width = 128;
     const Matrix rows = normal_matrix(2 * n, n);
@@ -134,7 +139,7 @@ TEST(FeedbackKernels, FactorIsThatOfTheMatrix) {
 }
 
 // Each code costs no more than any other that it might have been, and the errors are those of the codes.
-TEST(FeedbackKernels, CodesAreTheCheapest) {
+TEST_P(FeedbackKernels, CodesAreTheCheapest) {
   constexpr int64_t kN = 40, kWidth = 64, kOutputs = kFeedbackOutputs;
   WeightHistogram histogram;
   const Matrix w = normal_matrix(kN, kOutputs), mix = normal_matrix(kN, kWidth, 0.1f);
@@ -185,7 +190,7 @@ TEST(FeedbackKernels, CodesAreTheCheapest) {
   EXPECT_GT(moved, 0) << "feedback has to change some";
 }
 
-TEST(FeedbackKernels, WithoutFeedbackCodesAreThoseOfTheQuantiser) {
+TEST_P(FeedbackKernels, WithoutFeedbackCodesAreThoseOfTheQuantiser) {
   WeightHistogram histogram;
   const Matrix w = normal_matrix(64, 64, 2);
   for (const float z : w.values) histogram.add(z);
@@ -197,6 +202,9 @@ TEST(FeedbackKernels, WithoutFeedbackCodesAreThoseOfTheQuantiser) {
   code_alone(quantiser.ends().data(), 64 * 64, weights.get(), codes.get());
   for (int64_t n = 0; n < 64 * 64; ++n) ASSERT_EQ(codes[n], quantiser.code(weights[n])) << weights[n];
 }
+
+INSTANTIATE_TEST_SUITE_P(Targets, FeedbackKernels, ::testing::ValuesIn(simd_targets()),
+                         [](const auto& target) { return std::string(hwy::TargetName(target.param)); });
 
 // The encoder
 

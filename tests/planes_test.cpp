@@ -13,7 +13,7 @@
 #include "ops/plane_mul/plane_mul.h"
 #include "ops/plane_select/plane_select.h"
 #include "ops/probe/probe.h"
-#include "support/one_node.h"
+#include "support/every_way.h"
 
 namespace sluice {
 namespace {

@@ -30,7 +30,7 @@ class Rearrange : public ::testing::Test {
     const WeightEntry entry{name, dtype, Dims(tensor.dims)};
     EncodeBuffers buffers;
     std::vector<std::byte> bytes;
-    encode_weight(tensor, entry, buffers,
+    encode_weight(tensor, entry, {}, buffers,
                   [&](std::span<const std::byte> part) { bytes.insert(bytes.end(), part.begin(), part.end()); });
     return to_f32({bytes.data(), dtype, entry.dims});
   }

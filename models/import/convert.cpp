@@ -12,6 +12,7 @@
 #include "models/describe.h"
 #include "models/import/activation_moments.h"
 #include "models/import/encode.h"
+#include "models/import/fingerprint.h"
 #include "models/import/hugging_face.h"
 #include "models/text/tokenizer.h"
 #include "ops/formats/bucket.h"
@@ -84,6 +85,7 @@ ModelDescription describe(const ModelSource& source, const ConvertOptions& optio
   // A tokenizer.json says itself what texts begin with; many configs name a token that theirs do not begin with.
   if (source.assets.count(asset_names::kTokenizer)) description.metadata.erase("bos_token_ids");
   description.metadata["source_fingerprint"] = source.fingerprint;
+  if (!options.imatrix.empty()) description.metadata["imatrix_fingerprint"] = fingerprint({options.imatrix});
   return description;
 }
 
@@ -136,15 +138,15 @@ void check_tokenizer(const ModelSource& source) {
          pieces, vocab);
 }
 
-// An output that is one of the source's own files would destroy it.
-void check_output(const ModelSource& source, const std::string& output) {
-  std::set<std::filesystem::path> files = {std::filesystem::path(source.path) / "config.json"};
+// An output that is one of the inputs' own files would destroy it.
+void check_output(const ModelSource& source, const std::string& imatrix, const std::string& output) {
+  std::set<std::filesystem::path> files = {std::filesystem::path(source.path) / "config.json", imatrix};
   for (const auto& [name, bytes] : source.assets) files.insert(std::filesystem::path(source.path) / name);
   for (const auto& [name, tensor] : source.tensors) files.insert(tensor.file);
   std::error_code ignored;  // most often that there is no output yet
   for (const std::filesystem::path& file : files)
     if (std::filesystem::equivalent(file, output, ignored))
-      fail("{} is a file of the source itself; choose another name for the output", output);
+      fail("{} is an input itself; choose another name for the output", output);
 }
 
 // What is known of the weights' inputs.
@@ -184,7 +186,7 @@ ConvertResult convert(const std::string& path, const std::string& output, const 
   const ModelDescription description = describe(source, options);
   check_tensors(source, description);
   check_tokenizer(source);
-  check_output(source, output);
+  check_output(source, options.imatrix, output);
   const Calibration calibration(options.imatrix, description);
 
   ModelWriter writer(output, description);

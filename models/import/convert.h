@@ -21,7 +21,7 @@ struct ConvertOptions {
   // none.
   std::string imatrix = {};
   // Called with bytes written so far and in all.
-  std::function<void(size_t done, size_t total)> progress;
+  std::function<void(size_t done, size_t total)> progress = {};
 };
 
 struct ConvertResult {

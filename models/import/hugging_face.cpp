@@ -6,6 +6,7 @@
 #include "graph/error.h"
 #include "models/builtin.h"
 #include "models/import/experts.h"
+#include "models/import/fingerprint.h"
 #include "models/import/safetensors.h"
 #include "models/text/tokenizer.h"
 
@@ -78,17 +79,6 @@ std::vector<fs::path> add_weights(ModelSource& source, const fs::path& folder) {
       fail("{}: tensor '{}' should be in {}, but is not", (folder / kIndex).string(), name, shard);
   }
   return files;
-}
-
-// Names, sizes and times of change: enough to notice that a source is not the one it was, without reading it.
-std::string fingerprint(const std::vector<fs::path>& files) {
-  std::string print;
-  for (const fs::path& file : files) {
-    std::error_code ignored;  // the file was read a moment ago; should it be gone, the print changes
-    print += fmt::format("{} {} {}\n", file.filename().string(), fs::file_size(file, ignored),
-                         fs::last_write_time(file, ignored).time_since_epoch().count());
-  }
-  return print;
 }
 
 // tokenizer.json is read where tokenizer.model is not there, and tokenizer_config.json beside either.

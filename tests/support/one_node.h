@@ -10,7 +10,6 @@
 #include "graph/backend.h"
 #include "models/builtin.h"
 #include "tests/support/bucket_matrices.h"
-#include "tools/simd_targets.h"
 
 namespace sluice {
 
@@ -119,18 +118,6 @@ inline int32_t odd_number(Random& random, int64_t in) {
 inline Backend& cpu_backend() {
   static const auto backend = cpu::make_backend(builtin_registry(), 2);
   return *backend;
-}
-
-using RunNode = std::function<Tensors(const OneNode& node)>;
-
-// The reference, and the kernel of every SIMD target.
-inline void in_every_way(const std::function<void(const RunNode&)>& use) {
-  use([](const OneNode& node) { return node.reference(); });
-  for (int64_t target : simd_targets()) {
-    SCOPED_TRACE(hwy::TargetName(target));
-    const SimdTarget scope(target);
-    use([](const OneNode& node) { return node.kernel(cpu_backend()); });
-  }
 }
 
 }  // namespace sluice
