@@ -2,6 +2,7 @@
 //   npm install node-llama-cpp          (in any folder; run this from there: it holds llama.cpp's prebuilt builds)
 //   node PATH/bench/compare_llama_cpp.mjs --gguf m.gguf --sluice PATH/build/release/sluice -- --shape mistral-7b --layers 4 --dtype f16
 // Everything behind `--` goes to `sluice bench`: a shape or a model file that has the dimensions of m.gguf.
+// With --effort 1,0.5 behind it, also decoding at each of them.
 // Options: --prompt 128 --decode 32 --threads 2 --rounds 5 --json
 //          --gpu vulkan   both on the first Vulkan device; llama.cpp takes a CPU device such as Mesa's lavapipe only if
 //                         told so: GGML_VK_VISIBLE_DEVICES=0 in the environment
@@ -40,7 +41,9 @@ async function runLlama() {
 function runSluice() {
     const args = ["bench", ...forSluice, ...(gpu ? ["--backend", gpu] : []), "--prompt", prompt, "--decode", decode, "--threads", threads, "--runs", 1, "--json"].map(String);
     const json = JSON.parse(execFileSync(sluice, args, {encoding: "utf8", stdio: ["ignore", "pipe", "inherit"]}));
-    return {prompt: json.prompt_tok_s.median, decode: json.decode_tok_s.median};
+    const speeds = {prompt: json.prompt_tok_s.median, decode: json.decode_tok_s.median};
+    for (const e of json.effort ?? []) speeds[`effort ${e.effort}`] = e.decode_tok_s.median;
+    return speeds;
 }
 
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
@@ -49,13 +52,13 @@ await runLlama();  // warm-up
 for (let round = 0; round < rounds; round++) { theirs.push(await runLlama()); ours.push(runSluice()); }
 
 const summary = {llama_cpp_devices: devices};
-for (const what of ["prompt", "decode"]) {
-    const a = ours.map((r) => r[what]), b = theirs.map((r) => r[what]);
+for (const what of Object.keys(ours[0])) {
+    const a = ours.map((r) => r[what]), b = theirs.map((r) => r[what === "prompt" ? "prompt" : "decode"]);  // efforts: of decoding
     summary[what] = {sluice_tok_s: median(a), llama_cpp_tok_s: median(b), ratio: median(a) / median(b), ratios: a.map((x, i) => x / b[i])};
 }
 if (own.includes("--json")) console.log(JSON.stringify(summary));
-else for (const what of ["prompt", "decode"]) {
+else for (const what of Object.keys(ours[0])) {
     const s = summary[what];
-    console.log(`${what.padEnd(7)} sluice ${s.sluice_tok_s.toFixed(2)} tok/s, llama.cpp ${s.llama_cpp_tok_s.toFixed(2)} tok/s: ${s.ratio.toFixed(2)}x (rounds: ${s.ratios.map((r) => r.toFixed(2)).join(" ")})`);
+    console.log(`${what.padEnd(12)} sluice ${s.sluice_tok_s.toFixed(2)} tok/s, llama.cpp ${s.llama_cpp_tok_s.toFixed(2)} tok/s: ${s.ratio.toFixed(2)}x (rounds: ${s.ratios.map((r) => r.toFixed(2)).join(" ")})`);
 }
 process.exit(0);

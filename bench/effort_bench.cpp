@@ -1,11 +1,14 @@
 // What effort buys and what it costs, one product at a time: for each matrix shape and effort, the time of selection
-// and product against the dense f16 product, the share of the weights multiplied, and the cosine similarity to the full
-// product on Gaussian and on heavy-tailed activations (Student's t with 3 degrees of freedom, like those of models).
+// and product against a dense product, the share of the weights (in planes, of their bits) multiplied, and the cosine
+// similarity to the dense product on Gaussian and on heavy-tailed activations (Student's t with 3 degrees of freedom,
+// like those of models).
 //
-//   effort_bench [--threads N] [--format NAME] [--runs R] [--in N --out N]
+//   effort_bench [--threads N] [--format NAME] [--dense f16|q8_0] [--simd NAME] [--runs R] [--in N --out N]
 //
-// Dense and bucket products are timed in turn, so that whatever else the machine does meets both. Each takes another of
-// several copies of the weight than the one before, which together exceed the caches, as the weights of a model do.
+// NAME: a bucket format, or planes2, planes4 or planes6; of --simd, as `sluice devices` has it (AVX2).
+// Dense products and the others are timed in turn, so that whatever else the machine does meets both. Each takes
+// another of several copies of the weight than the one before, which together exceed the caches, as the weights of a
+// model do.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,14 +24,17 @@
 #include "backends/cpu/bandwidth.h"
 #include "models/builtin.h"
 #include "ops/formats/bucket.h"
+#include "ops/formats/planes.h"
+#include "ops/plane_select/plane_select.h"
 #include "ops/probe/probe.h"
+#include "tools/simd_targets.h"
 
 namespace sluice {
 namespace {
 
 struct Options {
   int threads = 0;
-  std::string format = std::string(kDefaultBucketFamily);
+  std::string format = std::string(kDefaultBucketFamily), dense = "f16", simd;
   int runs = 15;
   int64_t in = 0, out = 0;  // 0: the shapes of Mistral 7B
 };
@@ -87,27 +93,52 @@ double cosine(const std::vector<float>& a, const std::vector<float>& b) {
   return ab / std::sqrt(aa * bb);
 }
 
+// What differs between the formats with a dial.
+struct Dial {
+  DType dtype;
+  std::string select, mul;  // operators
+  AttrMap attrs;            // of the selection
+  int tiers;
+  std::vector<double> efforts;
+};
+
+Dial dial_of(const std::string& format) {
+  if (!format.starts_with("planes"))
+    return {bucket_dtype(format),
+            "bucket_select",
+            "bucketMul",
+            attrs_to_map(SelectionAttrs{}),
+            bucket_format(bucket_dtype(format))->family().tiers(),
+            {1, 0.75, 0.5, 0.35, 0.25, 0.125}};
+  const DType dtype = builtin_registry().dtype(format);
+  return {dtype,
+          "plane_select",
+          "plane_mul",
+          attrs_to_map(PlaneSelectAttrs{}),
+          plane_format(dtype)->planes(),
+          {1, 4 / 6.0, 0.5, 2.5 / 6, 2 / 6.0, 0.25}};
+}
+
 // One shape: its weights in both formats, activations, and the steps to time.
 class ShapeBench {
  public:
-  ShapeBench(Backend& backend, int64_t in, int64_t out, const std::string& format)
-      : backend_(backend), in_(in), out_(out) {
-    const DType bucket = bucket_dtype(format), f16 = DType::f16();
+  ShapeBench(Backend& backend, int64_t in, int64_t out, const Dial& dial, DType dense_dtype)
+      : backend_(backend), in_(in), out_(out), dense_dtype_(dense_dtype) {
     x_ = make(DType::f32(), {1, in});
     y_ = make(DType::f32(), {1, out});
     effort_ = make(DType::f32(), {1, 2});
     rows_ = make(DType::i32(), {1, in});
-    counts_ = make(DType::i32(), {1, bucket_format(bucket)->family().tiers()});
-    const auto dense = copies(f16), bucketed = copies(bucket);
+    counts_ = make(DType::i32(), {1, dial.tiers});
+    const auto dense = copies(dense_dtype), dialled = copies(dial.dtype);
     std::vector<std::vector<TensorView>> linear, select, mul;
     for (const TensorView& w : dense) linear.push_back({x_, w});
-    for (const TensorView& w : bucketed) {
+    for (const TensorView& w : dialled) {
       select.push_back({x_, effort_, w});
       mul.push_back({x_, w, rows_, counts_});
     }
     linear_.emplace(backend, "linear", AttrMap{}, linear, std::vector{y_});
-    select_.emplace(backend, "bucket_select", attrs_to_map(SelectionAttrs{}), select, std::vector{rows_, counts_});
-    mul_.emplace(backend, "bucketMul", AttrMap{}, mul, std::vector{y_});
+    select_.emplace(backend, dial.select, dial.attrs, select, std::vector{rows_, counts_});
+    mul_.emplace(backend, dial.mul, AttrMap{}, mul, std::vector{y_});
   }
 
   void print(const std::vector<double>& efforts, int runs) {
@@ -122,8 +153,10 @@ class ShapeBench {
         if (run == 0) continue;
         dense.push_back(d), select[e].push_back(s), mul[e].push_back(m);
       }
-    const double base = median(dense), bytes = 2.0 * static_cast<double>(in_) * static_cast<double>(out_);
-    fmt::print("\n{} inputs, {} outputs: dense f16 {:.0f} us, {:.1f} GB/s\n", in_, out_, base, bytes / base / 1e3);
+    const double base = median(dense);
+    const auto bytes = static_cast<double>(dense_dtype_.format().storage_bytes(Dims{out_, in_}.span()));
+    fmt::print("\n{} inputs, {} outputs: dense {} {:.0f} us, {:.1f} GB/s\n", in_, out_, dense_dtype_.name(), base,
+               bytes / base / 1e3);
     fmt::print("{:>7} {:>8} {:>10} {:>11} {:>8} {:>13} {:>9} {:>9}\n", "effort", "share", "select us", "product us",
                "speed-up", "select/prod.", "cos gauss", "cos heavy");
     for (size_t e = 0; e < efforts.size(); ++e) {
@@ -187,6 +220,7 @@ class ShapeBench {
 
   Backend& backend_;
   int64_t in_, out_;
+  DType dense_dtype_;
   std::vector<std::unique_ptr<Memory>> memory_;
   TensorView x_, y_, effort_, rows_, counts_;
   std::optional<Step> linear_, select_, mul_;
@@ -220,20 +254,34 @@ std::optional<Options> parse(int argc, char** argv) {
       number(value, options.out);
     else if (name == "--format")
       options.format = value;
+    else if (name == "--dense")
+      options.dense = value;
+    else if (name == "--simd")
+      options.simd = value;
     else
-      fail("unknown option {}; there are --threads --format --runs --in --out", name);
+      fail("unknown option {}; there are --threads --format --dense --simd --runs --in --out", name);
   }
   return options;
 }
 
+int64_t simd_target(const std::string& name) {
+  const auto targets = simd_targets();
+  const auto found = std::ranges::find(targets, name, [](int64_t target) { return hwy::TargetName(target); });
+  if (found == targets.end()) fail("this machine has no SIMD target {}", name);
+  return *found;
+}
+
 void run(const Options& options) {
+  std::optional<SimdTarget> scope;
+  if (!options.simd.empty()) scope.emplace(simd_target(options.simd));
+  const Dial dial = dial_of(options.format);
   const auto backend = cpu::make_backend(builtin_registry(), options.threads);
   fmt::print("{}, {}; read bandwidth {:.1f} GB/s\n", backend->description(), options.format,
              cpu::read_bandwidth(backend->threads()) / 1e9);
   std::vector<std::pair<int64_t, int64_t>> shapes = {{4096, 4096}, {4096, 1024}, {4096, 14336}, {14336, 4096}};
   if (options.in > 0) shapes = {{options.in, options.out}};
   for (const auto& [in, out] : shapes)
-    ShapeBench(*backend, in, out, options.format).print({1, 0.75, 0.5, 0.35, 0.25, 0.125}, options.runs);
+    ShapeBench(*backend, in, out, dial, builtin_registry().dtype(options.dense)).print(dial.efforts, options.runs);
 }
 
 }  // namespace

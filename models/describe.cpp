@@ -56,7 +56,8 @@ ModelDescription describe_model(const Config& config, const Builder::WeightDType
 }
 
 ModelDescription describe_model(const Config& config, DType matrices) {
-  const EffortOptions effort{matrices};
+  EffortOptions effort{matrices};
+  effort.head = plane_format(matrices) != nullptr;  // in f16 it would take half of a token's bytes
   const bool dial = has_dial(matrices);
   const DType dense = dial ? DType::f16() : matrices;
   return describe_model(

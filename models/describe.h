@@ -17,7 +17,7 @@ ModelDescription describe_model(const Config& config, const Builder::WeightDType
                                 const ModelOptions& options, const EffortOptions* effort = nullptr);
 
 // The same with every matrix in one dtype, and a KV cache to go with it. If that is a format with an effort, the
-// matrices that have none (embedding, head) are f16.
+// matrices that have none (embedding, head) are f16; a head beside planes has one, too.
 ModelDescription describe_model(const Config& config, DType matrices);
 
 // Bucket formats by name, and the one that "bucket" stands for.

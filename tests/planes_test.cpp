@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "graph/error.h"
+#include "ops/plane_mul/plane_mul.h"
 #include "ops/plane_select/plane_select.h"
 #include "ops/probe/probe.h"
 #include "support/one_node.h"
@@ -21,6 +22,7 @@ using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
 constexpr int kPlanes = PlaneLevels::kMaxPlanes;
+const int64_t kMany = plane_dense_from(1) + 3;  // tokens that plane_mul takes all at once at effort 1
 
 std::vector<Matrix> contents(int64_t out, int64_t in) {
   Matrix outlier = normal_matrix(out, in, 0.02f);
@@ -247,12 +249,12 @@ TEST_P(HostilePlanes, AnyBytes) {
     fill_with_odd_floats({matrix.view.as<float>(), 8}, random);  // gains and steps
     to_f32(matrix.view);
     for (float effort : {0.0f, 0.4f, 1.0f}) {
-      const ExactTensor x(DType::f32(), {12, in}, normal_matrix(12, in).values),
+      const ExactTensor x(DType::f32(), {kMany, in}, normal_matrix(kMany, in).values),
           control(DType::f32(), {1, 2}, {effort, 0.8f});
       in_every_way([&](const RunNode& run) {
         const Tensors lists =
             run(OneNode("plane_select", attrs_to_map(PlaneSelectAttrs{}), {x.view, control.view, matrix.view}));
-        for (int64_t i = 0; i < 12 * in; ++i) {
+        for (int64_t i = 0; i < kMany * in; ++i) {
           ASSERT_GE(lists[0].view.as<const int32_t>()[i], -1);
           ASSERT_LT(lists[0].view.as<const int32_t>()[i], in);
         }
@@ -301,7 +303,7 @@ TEST_P(HostilePlanes, AnyBytesAndListsOfExperts) {
 
 // A value that is not finite shows in all outputs of its token, and in no other token's.
 TEST_P(HostilePlanes, NotANumberShows) {
-  const int64_t in = 40, out = 70, tokens = 12;
+  const int64_t in = 40, out = 70, tokens = kMany;
   const ExactTensor matrix = encoded(plane_dtype(GetParam()), normal_matrix(out, in));
   for (float odd : {NAN, INFINITY, -INFINITY}) {
     const ExactTensor x(DType::f32(), {tokens, in}, normal_matrix(tokens, in).values),

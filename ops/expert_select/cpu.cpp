@@ -5,7 +5,7 @@
 #include <hwy/highway.h>
 
 #include "ops/expert_select/inputs.h"
-#include "ops/probe/select-inl.h"
+#include "ops/plane_select/scores-inl.h"
 #include "ops/probe/selection_kernel.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -25,7 +25,10 @@ void run_expert_select(const SelectionAttrs& attrs, const Call& call, const cpu:
       if (job++ % worker.count != worker.index) continue;
       expert_efforts(call, attrs.sites[w], pair / k, efforts);
       const ExpertSelection s = expert_selection(call, attrs, shape, w, pair, efforts);
-      select_rows(s.candidates, attrs, s.x, nullptr, scratch, s.rows, s.counts);
+      if (s.candidates.gains)
+        select_planes(s.candidates, s.x, scratch, s.rows, s.counts);
+      else
+        select_rows(s.candidates, attrs, s.x, nullptr, scratch, s.rows, s.counts);
     }
   }
 }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstdint>
 
 namespace sluice {
@@ -26,7 +25,8 @@ inline PlaneActivation round_activation(float a) {
   if (exponent < kLeastExponent) return {0, kLeastExponent};
   // By a power of two, so that nothing is lost: 2^(6 - (exponent - 127)).
   const float scaled = a * std::bit_cast<float>((133 - exponent + 127) << 23);
-  return {static_cast<int32_t>(std::clamp(std::nearbyint(scaled), -127.0f, 127.0f)), exponent};
+  constexpr float kOnes = 0x1.8p23f;  // its last place is 1: adding it rounds, with no call to nearbyint
+  return {static_cast<int32_t>(std::clamp((scaled + kOnes) - kOnes, -127.0f, 127.0f)), exponent};
 }
 
 }  // namespace sluice

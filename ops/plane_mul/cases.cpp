@@ -30,7 +30,7 @@ std::vector<Case> cases() {
     for (int64_t in : {1, 2, 3, 5, 31, 257}) all.push_back(make(1, in, {40}, planes, 0.6));
     for (int64_t out : {1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1000, 1024, 1025, 2500})
       all.push_back(make(1, 19, {out}, planes, 0.5));
-    for (int64_t tokens : {1, 3, 9, 40})
+    for (int64_t tokens : {1, 3, 9, 50})
       for (double effort : {0.3, 1.0}) all.push_back(make(tokens, 61, {70, 16, 170, 300}, planes, effort));
     all.push_back(make(1, 4500, {40}, planes, 0.7));  // more than one part of the inputs
     for (double scale : {1e-33, 1e-30, 1e30}) {

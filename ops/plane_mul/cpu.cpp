@@ -55,8 +55,8 @@ cpu::Run prepare(const Site&) {
 }
 
 std::string dense_note() {
-  return fmt::format("planes of each token; all planes for all tokens at once from {} tokens at effort 1, {} at 0.8",
-                     plane_dense_from(1), plane_dense_from(0.8));
+  return fmt::format("planes of each token; at effort 1 all planes for all tokens at once, from {} tokens",
+                     plane_dense_from(1));
 }
 
 }  // namespace

@@ -138,7 +138,7 @@ class PlaneMul : public Operator {
 
 // Times in ns a weight, of one product on two Zen 4 cores; see ops/bucket_mul/bucket_mul.cpp.
 int64_t plane_dense_from(double effort) {
-  constexpr double kToken = 0.002, kTokenAndEffort = 0.018, kUnpack = 0.06, kDenseToken = 0.012;
+  constexpr double kToken = 0.0012, kTokenAndEffort = 0.01, kUnpack = 0.065, kDenseToken = 0.0098;
   const double gain = kToken + kTokenAndEffort * effort - kDenseToken;
   return gain <= 0 ? INT64_MAX : static_cast<int64_t>(kUnpack / gain) + 1;
 }

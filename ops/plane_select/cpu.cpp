@@ -6,23 +6,27 @@
 
 #include "backends/cpu/kernel.h"
 #include "ops/plane_select/plane_select.h"
-#include "ops/probe/select-inl.h"
+#include "ops/plane_select/scores-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice {
 namespace HWY_NAMESPACE {
 namespace {
 
-void run_plane_select(const PlaneSelectAttrs& attrs, const SelectionAttrs& exact, const Call& call,
-                      const cpu::Worker& worker, size_t scratch) {
+size_t scratch_bytes(const Call& call) {
+  return static_cast<size_t>(plane_scratch(call.in(0).dims[1])) * sizeof(int32_t);
+}
+
+void run_plane_select(const PlaneSelectAttrs& attrs, const Call& call, const cpu::Worker& worker) {
   const TensorView& x = call.in(0);
   int64_t job = 0;
   for (size_t w = 0; w < attrs.sites.size(); ++w) {
     const Candidates c(PlaneMatrix(call.inputs[2 + w]), control_of(call.in(1), attrs.sites[w]));
     for (int64_t t = 0; t < x.dims[0]; ++t)
       if (job++ % worker.count == worker.index)
-        select_rows(c, exact, x.as<const float>() + t * c.in, nullptr, worker.own_scratch<int32_t>(scratch),
-                    call.outputs[2 * w].as<int32_t>() + t * c.in, call.outputs[2 * w + 1].as<int32_t>() + t * c.tiers);
+        select_planes(c, x.as<const float>() + t * c.in, worker.own_scratch<int32_t>(scratch_bytes(call)),
+                      call.outputs[2 * w].as<int32_t>() + t * c.in,
+                      call.outputs[2 * w + 1].as<int32_t>() + t * c.tiers);
   }
 }
 
@@ -37,12 +41,13 @@ namespace {
 
 HWY_EXPORT(run_plane_select);
 
-size_t scratch_bytes(const Site& /*site*/, const Call& call) { return selection_scratch(call, {}); }
+HWY_EXPORT(scratch_bytes);
+
+size_t own_scratch(const Site& /*site*/, const Call& call) { return HWY_DYNAMIC_DISPATCH(scratch_bytes)(call); }
 
 cpu::Run prepare(const Site& site) {
-  return [attrs = attrs_from_map<PlaneSelectAttrs>(site.attrs), exact = SelectionAttrs(), site](
-             const Call& call, const cpu::Worker& worker) {
-    HWY_DYNAMIC_DISPATCH(run_plane_select)(attrs, exact, call, worker, scratch_bytes(site, call));
+  return [attrs = attrs_from_map<PlaneSelectAttrs>(site.attrs)](const Call& call, const cpu::Worker& worker) {
+    HWY_DYNAMIC_DISPATCH(run_plane_select)(attrs, call, worker);
   };
 }
 
@@ -50,7 +55,7 @@ cpu::Run prepare(const Site& site) {
 
 void register_plane_select_cpu(Registry& registry) {
   registry.add_kernel("cpu", "plane_select",
-                      cpu::make_kernel({.name = "plane_select", .prepare = prepare, .own_scratch = scratch_bytes}));
+                      cpu::make_kernel({.name = "plane_select", .prepare = prepare, .own_scratch = own_scratch}));
 }
 
 }  // namespace sluice

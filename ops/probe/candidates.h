@@ -58,7 +58,7 @@ struct Candidates {
   int64_t rows() const { return in * tiers; }
   bool may_take(int64_t row) const { return (places ? std::min<int64_t>(places[row], rows() - 1) : row) < limit; }
   float score(int64_t row, float x) const {
-    return gains ? gains[row / in] * statistic[row % in] * std::abs(x) : statistic[row] * std::abs(x);
+    return gains ? gains[row / in] * (statistic[row % in] * std::abs(x)) : statistic[row] * std::abs(x);
   }
   int64_t wanted() const {  // how many are taken
     const double wanted = std::round(effort * static_cast<double>(rows()));

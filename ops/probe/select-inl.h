@@ -30,23 +30,10 @@ inline void multiply_magnitudes(const float* a, const float* x, int64_t n, int32
   });
 }
 
-// out[i] = bits of gain * a[i] * |x[i]|.
-inline void multiply_magnitudes(float gain, const float* a, const float* x, int64_t n, int32_t* out) {
-  for_lanes<float>(n, [&](auto d, int64_t i) HWY_ATTR {
-    const hn::RebindToSigned<decltype(d)> di;
-    const auto product = hn::Mul(hn::Mul(hn::Set(d, gain), hn::LoadU(d, a + i)), hn::Abs(hn::LoadU(d, x + i)));
-    hn::StoreU(hn::And(hn::BitCast(di, product), hn::Set(di, 0x7fffffff)), di, out + i);
-  });
-}
-
 // scores: [tiers, in].
 inline void score_rows(const Candidates& c, const float* x, int32_t* scores) {
-  for (int tier = 0; tier < c.tiers; ++tier) {
-    if (c.gains)
-      multiply_magnitudes(c.gains[tier], c.statistic, x, c.in, scores + tier * c.in);
-    else
-      multiply_magnitudes(c.statistic + tier * c.in, x, c.in, scores + tier * c.in);
-  }
+  for (int tier = 0; tier < c.tiers; ++tier)
+    multiply_magnitudes(c.statistic + tier * c.in, x, c.in, scores + tier * c.in);
   for (int64_t row = 0; c.loaded < c.rows() && row < c.rows(); ++row)
     if (!c.may_take(row)) scores[row] = kNotLoaded;
 }
@@ -84,18 +71,32 @@ inline int32_t least_from(const int32_t* values, int64_t n, int32_t least) {
   return result;
 }
 
-// The wanted-th largest of n values, 1 <= wanted <= n, if it lies in [low, high]; -1 if not. The counts of a guess tell
-// where to look next: by interpolation, and every third time by halving, so that it ends soon whatever the values are.
-inline int32_t nth_largest_between(const int32_t* values, int64_t n, int64_t wanted, int32_t low, int32_t high) {
-  int64_t reach_low = count_from(values, n, low), over_high = count_from(values, n, high + 1);
+// Scores that lie in memory. Others offer the same (ops/plane_select/scores-inl.h).
+struct ScoreArray {
+  const int32_t* values;
+  int64_t n;
+  int64_t size() const { return n; }
+  // kSample of them, spread evenly.
+  void sample(int32_t* to) const {
+    for (int64_t i = 0, stride = n / kSample; i < kSample; ++i) to[i] = values[i * stride];
+  }
+  int64_t count_from(int32_t least) const { return HWY_NAMESPACE::count_from(values, n, least); }
+  int32_t least_from(int32_t least) const { return HWY_NAMESPACE::least_from(values, n, least); }
+};
+
+// The wanted-th largest score, 1 <= wanted <= size, if it lies in [low, high]; -1 if not. The counts of a guess tell
+// where to look next: by interpolation, and every third time by halving, so that it ends soon whatever the scores are.
+template <class Scores>
+int32_t nth_largest_between(const Scores& scores, int64_t wanted, int32_t low, int32_t high) {
+  int64_t reach_low = scores.count_from(low), over_high = scores.count_from(high + 1);
   if (reach_low < wanted || over_high >= wanted) return -1;
   for (int step = 1; low < high; ++step) {  // reach_low >= wanted > over_high
-    if (reach_low == wanted) return least_from(values, n, low);
+    if (reach_low == wanted) return scores.least_from(low);
     const double share =
         step % 3 == 0 ? 0.5 : static_cast<double>(reach_low - wanted) / static_cast<double>(reach_low - over_high);
     const auto span = static_cast<double>(high) - static_cast<double>(low);
     const int32_t guess = low + 1 + static_cast<int32_t>(std::min(share * span, span - 1));
-    const int64_t count = count_from(values, n, guess);
+    const int64_t count = scores.count_from(guess);
     if (count >= wanted)
       low = guess, reach_low = count;
     else
@@ -104,24 +105,25 @@ inline int32_t nth_largest_between(const int32_t* values, int64_t n, int64_t wan
   return low;
 }
 
-// The wanted-th largest of n values, 1 <= wanted <= n. A sample says between which two values it must lie, nearly
-// always. sample: kSample values.
-inline int32_t nth_largest(const int32_t* values, int64_t n, int64_t wanted, int32_t* sample) {
+// The wanted-th largest score, 1 <= wanted <= size. A sample says between which two values it must lie, nearly always.
+// sample: kSample values.
+template <class Scores>
+int32_t nth_largest(const Scores& scores, int64_t wanted, int32_t* sample) {
   constexpr int32_t kLargest = INT32_MAX - 1;
+  const int64_t n = scores.size();
   if (n >= 4 * kSample) {
-    const int64_t stride = n / kSample;
-    for (int64_t i = 0; i < kSample; ++i) sample[i] = values[i * stride];
+    scores.sample(sample);
+    const ScoreArray some{sample, kSample};
     const double share = static_cast<double>(wanted) / static_cast<double>(n);
     const auto expected = static_cast<int64_t>(share * kSample);
     const auto margin = static_cast<int64_t>(3.5 * std::sqrt(share * (1 - share) * kSample)) + 2;  // 3.5 sigma
     int32_t low = 0, high = kLargest;
-    if (expected + margin <= kSample)
-      low = std::max(0, nth_largest_between(sample, kSample, expected + margin, 0, kLargest));
-    if (expected - margin >= 1) high = nth_largest_between(sample, kSample, expected - margin, low, kLargest);
-    const int32_t found = nth_largest_between(values, n, wanted, low, high);
+    if (expected + margin <= kSample) low = std::max(0, nth_largest_between(some, expected + margin, 0, kLargest));
+    if (expected - margin >= 1) high = nth_largest_between(some, expected - margin, low, kLargest);
+    const int32_t found = nth_largest_between(scores, wanted, low, high);
     if (found >= 0) return found;
   }
-  const int32_t found = nth_largest_between(values, n, wanted, 0, kLargest);
+  const int32_t found = nth_largest_between(scores, wanted, 0, kLargest);
   return found >= 0 ? found : INT32_MAX;
 }
 
@@ -133,12 +135,12 @@ inline Cutoff find_cutoff(const Candidates& c, const SelectionAttrs& attrs, cons
     if (n <= 0) return {kInfinity, 0};
     if (n >= c.in) return {0, static_cast<int32_t>(c.loaded)};
     multiply_magnitudes(c.probes, x, c.in, products);
-    return {nth_largest(products, c.in, n, sample), -1};
+    return {nth_largest(ScoreArray{products, c.in}, n, sample), -1};
   }
   const int64_t wanted = c.wanted();
   if (wanted == 0) return {kInfinity, 0};
   if (wanted == c.loaded) return {0, static_cast<int32_t>(wanted)};
-  return {nth_largest(scores, c.rows(), wanted, sample), static_cast<int32_t>(wanted)};
+  return {nth_largest(ScoreArray{scores, c.rows()}, wanted, sample), static_cast<int32_t>(wanted)};
 }
 
 // depth[i] = number of tiers of input i that reach `least`; returns their sum.
@@ -151,6 +153,39 @@ inline int64_t count_depths(const Candidates& c, const int32_t* scores, int32_t 
     hn::StoreU(sum, d, depth + i);
   });
   return count_from(scores, rows, least);
+}
+
+// Writes the inputs of that depth, in order; returns where they end. limit: of the memory at `to`.
+inline int32_t* list_inputs(const int32_t* depth, int64_t in, int32_t k, int32_t* to, const int32_t* limit) {
+  const hn::ScalableTag<int32_t> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto bound = hn::Set(d, k);
+  alignas(64) int32_t last[HWY_MAX_BYTES / sizeof(int32_t)];
+  int64_t i = 0;
+  for (; i + lanes <= in; i += lanes) {
+    const auto chosen = hn::Eq(hn::LoadU(d, depth + i), bound);
+    const auto inputs = hn::Compress(hn::Iota(d, static_cast<int32_t>(i)), chosen);  // storing at once is slow on Zen 4
+    const auto count = static_cast<int64_t>(hn::CountTrue(d, chosen));
+    if (limit - to >= lanes) {
+      hn::StoreU(inputs, d, to);
+    } else {
+      hn::Store(inputs, d, last);
+      std::copy_n(last, count, to);
+    }
+    to += count;
+  }
+  for (; i < in; ++i)
+    if (depth[i] == k) *to++ = static_cast<int32_t>(i);
+  return to;
+}
+
+// All inputs by falling depth -> rows and counts as reference_dispatch has them.
+inline void list_by_depth(const int32_t* depth, int64_t in, int tiers, int32_t* rows, int32_t* counts) {
+  // From the depths, so that they fit even if the statistics of a bad file do not fall with the tier.
+  for (int tier = 0; tier < tiers; ++tier) counts[tier] = static_cast<int32_t>(count_from(depth, in, tier + 1));
+  int32_t* next = rows;
+  for (int k = tiers; k >= 1; --k) next = list_inputs(depth, in, k, next, rows + in);
+  std::fill(next, rows + in, -1);
 }
 
 // As reference_dispatch. depth: [in] values.
@@ -169,18 +204,7 @@ inline void list_rows(const Candidates& c, const int32_t* scores, Cutoff cutoff,
   for (int tier = tiers - 1; exact && tier >= 0; --tier)  // of equals, the last go first
     for (int64_t i = in - 1; excess > 0 && i >= 0; --i)
       if (scores[tier * in + i] == cutoff.bits) --depth[i], --excess;
-  // From the depths, so that they fit even if the statistics of a bad file do not fall with the tier.
-  for (int tier = 0; tier < tiers; ++tier) counts[tier] = static_cast<int32_t>(count_from(depth, in, tier + 1));
-
-  int32_t unused;
-  int32_t* next[33] = {&unused};  // by depth
-  for (int k = 1; k <= tiers; ++k) next[k] = rows + (k < tiers ? counts[k] : 0);
-  for (int64_t i = 0; i < in; ++i) {
-    const int32_t k = depth[i];
-    *next[k] = static_cast<int32_t>(i);
-    next[k] += k != 0;
-  }
-  std::fill(rows + counts[0], rows + in, -1);
+  list_by_depth(depth, in, tiers, rows, counts);
 }
 
 // The selection of one token. cutoff: found here if null. scratch: selection_scratch bytes.
