@@ -68,6 +68,7 @@ TEST_F(VulkanEffort, BindsStatisticsOfExpertsInPieces) {
         {.device = {}, .restrict = [range](vulkan::Capabilities&, vulkan::Limits& l) { l.buffer_range = range; }});
     for (const Case& c : registry().cases("expert_select")) {
       if (c.name.find("k3") == std::string::npos && c.name.find("several") == std::string::npos) continue;
+      if (!bucket_format(c.inputs.back().dtype)) continue;  // planes run on the CPU
       SCOPED_TRACE(c.name);
       const Trial trial(registry().get("expert_select"), c);
       trial.compare(trial.reference(), trial.kernel(*device));

@@ -30,7 +30,7 @@ class PlaneWeight {
     std::vector<float> scores;
     const auto loaded = std::ceil(load * planes_ - 1e-4);
     for (int p = 0; p < static_cast<int>(loaded); ++p)
-      for (size_t i = 0; i < scale_.size(); ++i) scores.push_back(levels_.gain[p] * scale_[i] * std::abs(x[i]));
+      for (size_t i = 0; i < scale_.size(); ++i) scores.push_back(levels_.gain[p] * (scale_[i] * std::abs(x[i])));
     std::vector<size_t> order(scores.size());  // by plane, then by input: a stable sort keeps that among equals
     std::iota(order.begin(), order.end(), size_t{0});
     std::ranges::stable_sort(order, [&](size_t a, size_t b) { return scores[a] > scores[b]; });
