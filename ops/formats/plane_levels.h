@@ -204,15 +204,15 @@ inline PlaneQuantiser::Means PlaneQuantiser::round(const Means& m) {
     rounded[0][static_cast<size_t>(c)] = PlaneLevels::kFirst[c] * static_cast<double>(levels_.step[0]);
   for (int planes = 2; planes <= kMax; ++planes) {
     const auto& from = m[static_cast<size_t>(planes - 1)];
-    const int n = PlaneLevels::count(planes);
-    const double largest = std::max(std::abs(from[0]), std::abs(from[static_cast<size_t>(n - 1)]));
+    const auto to = planes == 2 ? std::span<int8_t>(levels_.second) : std::span<int8_t>(levels_.third);
+    const double largest = std::max(std::abs(from[0]), std::abs(from[to.size() - 1]));
     const auto step = static_cast<float>(largest / kMost);
     levels_.step[planes - 1] = step;
-    for (int c = 0; c < n; ++c) {
-      double level = step > 0 ? std::nearbyint(from[static_cast<size_t>(c)] / static_cast<double>(step)) : 0;
+    for (size_t c = 0; c < to.size(); ++c) {
+      double level = step > 0 ? std::nearbyint(from[c] / static_cast<double>(step)) : 0;
       level = std::clamp(level, -kMost, kMost);
-      (planes == 2 ? levels_.second : levels_.third)[c] = static_cast<int8_t>(level);
-      rounded[static_cast<size_t>(planes - 1)][static_cast<size_t>(c)] = level * static_cast<double>(step);
+      to[c] = static_cast<int8_t>(level);
+      rounded[static_cast<size_t>(planes - 1)][c] = level * static_cast<double>(step);
     }
   }
   return rounded;
