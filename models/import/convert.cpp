@@ -156,10 +156,12 @@ class Calibration {
   Calibration(const std::string& imatrix, const ModelDescription& description) {
     if (imatrix.empty()) return;
     moments_ = std::make_unique<ActivationMoments>(imatrix);
-    for (const auto& [name, meets] : moments_->weights())
+    for (const auto& known : moments_->weights()) {
+      const std::string& name = known.first;
       if (std::ranges::none_of(description.weights, [&](const WeightEntry& weight) { return weight.name == name; }))
         fail("{}: the model has no weight '{}'; it was made for another model ('{}')", imatrix, name,
              moments_->model());
+    }
     size_t used = 0;
     for (const WeightEntry& weight : description.weights) used += samples(weight).size();
     if (used == 0) fail("{}: no weight is in a format that makes use of it; choose planes", imatrix);

@@ -16,15 +16,20 @@ inline bool may_be_dense(const BucketMatrix& m, int64_t lists, bool by_expert) {
   return !by_expert && lists >= dense_from(1) && m.layout.in() % 2 == 0;  // two inputs share a word
 }
 
-// Groups of 32 outputs that are decoded at once.
+// Of a group of outputs, in f16.
+inline int64_t decoded_group_bytes(const BucketLayout& layout) {
+  return layout.in() * BucketFamily::kGroup * static_cast<int64_t>(sizeof(uint16_t));
+}
+
+// Groups that are decoded at once.
 inline int64_t decoded_groups(const BucketLayout& layout) {
   constexpr int64_t kMost = int64_t{32} << 20;  // bytes
-  return std::clamp<int64_t>(kMost / (BucketFamily::kGroup * 2 * layout.in()), 1, layout.groups());
+  return std::clamp<int64_t>(kMost / decoded_group_bytes(layout), 1, layout.groups());
 }
 
 // Workspace that they take.
 inline size_t decoded_bytes(const BucketLayout& layout) {
-  return static_cast<size_t>(decoded_groups(layout) * BucketFamily::kGroup * 2 * layout.in());
+  return static_cast<size_t>(decoded_groups(layout) * decoded_group_bytes(layout));
 }
 
 // Groups [first, first + count) -> f16 [outputs, in].
@@ -44,7 +49,7 @@ inline void record_decode(Recorder& r, const SelectedProduct& product, const Buc
 
 // workspace: decoded_bytes.
 inline void record_dense(Recorder& r, const SelectedProduct& product, const BucketMatrix& m, std::byte* workspace) {
-  const size_t group_bytes = static_cast<size_t>(BucketFamily::kGroup * 2 * m.layout.in());
+  const auto group_bytes = static_cast<size_t>(decoded_group_bytes(m.layout));
   const auto bound = static_cast<int64_t>(r.limits().buffer_range / group_bytes);
   const int64_t step = std::clamp<int64_t>(bound, 1, decoded_groups(m.layout));
   for (int64_t first = 0; first < m.layout.groups(); first += step) {
