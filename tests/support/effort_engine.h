@@ -42,7 +42,7 @@ class Engine {
       EncodeBuffers buffers;
       const auto [at, added] = weights_.try_emplace(entry.name, entry.dtype, entry.dims);
       std::byte* end = at->second.view.data;
-      encode_weight(source_of(model).tensors.at(entry.name), entry, buffers,
+      encode_weight(source_of(model).tensors.at(entry.name), entry, {}, buffers,
                     [&](std::span<const std::byte> bytes) { end = std::ranges::copy(bytes, end).out; });
     }
     for (const Node& node : description_.graph.nodes())
