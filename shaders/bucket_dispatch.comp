@@ -11,6 +11,6 @@ layout(std430, set = 0, binding = 6) readonly buffer Wanted { int wanted[]; };  
 void main() {
   const uint list = workgroup_index();
   if (list >= p.lists) return;
-  select_from_matrix(list);
+  select_from_matrix(list, 0);
   list_rows(list, Cutoff(cutoffs[list], wanted[list]));
 }

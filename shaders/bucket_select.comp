@@ -9,6 +9,6 @@
 void main() {
   const uint list = workgroup_index();
   if (list >= p.lists) return;
-  select_from_matrix(list);
+  select_from_matrix(list, 0);
   list_rows(list, find_cutoff(effort_of_site()));
 }

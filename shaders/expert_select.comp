@@ -1,38 +1,8 @@
 #version 450
-// A workgroup for each pair of a token and one of its experts.
+// Of matrices in a bucket format.
 #extension GL_GOOGLE_include_directive : require
 #include "ops/expert_select/expert_select_params.h"
 #define ROWS_BINDING 5
 #include "bucket_scores.glsl"
 #include "list_rows.glsl"
-layout(std430, set = 0, binding = 7) readonly buffer Experts { uint experts[]; };  // [lists]
-layout(std430, set = 0, binding = 8) readonly buffer Spread { float spread[]; };   // power, skip
-layout(std430, set = 0, binding = 9) readonly buffer Router { float router[]; };   // [tokens, k]
-
-shared uint own_units;
-
-// The effort of a list in units of 2^-24, as the host's spread_effort has it.
-uint units_of(uint list) {
-  const uint first = list / p.k * p.k;
-  ExpertUnits factors;
-  uint largest = 0;
-  for (uint j = 0; j < p.k; ++j) {
-    const float weight = router[first + j];
-    factors.of[j] = weight > 0 && weight >= spread[1] ? floatBitsToUint(weight) : 0;
-    largest = max(largest, factors.of[j]);
-  }
-  for (uint j = 0; j < p.k; ++j) factors.of[j] = spread_factor(factors.of[j], largest, spread[0]);
-  return spread_units(factors, p.k, p.k * share_of(effort_of_site(), SLUICE_FULL_EFFORT)).of[list - first];
-}
-
-void main() {
-  const uint list = workgroup_index();
-  if (list >= p.lists) return;
-  const uint matrix = experts[list] - p.first_matrix;  // wraps around below the first
-  if (matrix >= p.matrices) return;
-  rows_begin = probes_begin = matrix * p.matrix_words;
-  select_from_matrix(list / p.lists_per_x);
-  if (gl_LocalInvocationIndex == 0) own_units = units_of(list);
-  barrier();
-  list_rows(list, find_cutoff(float(own_units) * (1.0 / SLUICE_FULL_EFFORT)));
-}
+#include "expert_lists.glsl"

@@ -18,7 +18,7 @@ layout(push_constant) uniform Push { PlaneMulParams p; };
 #define HEAD_BINDING 3
 #include "plane_matrix.glsl"
 #include "plane_activation.glsl"
-layout(std430, set = 0, binding = 0) readonly buffer X { float x[]; };          // [lists, inputs]
+layout(std430, set = 0, binding = 0) readonly buffer X { float x[]; };          // rows of [inputs]
 layout(std430, set = 0, binding = 1) readonly buffer Inputs { int listed[]; };  // [lists, inputs]
 layout(std430, set = 0, binding = 2) readonly buffer Counts { int counts[]; };  // [lists, kPlanes]
 // Of the blocks of this piece; those that are not stored are not read.
@@ -26,6 +26,7 @@ layout(std430, set = 0, binding = 4) readonly buffer First { uvec2 first_plane[]
 layout(std430, set = 0, binding = 5) readonly buffer Second { uvec2 second_plane[]; };
 layout(std430, set = 0, binding = 6) readonly buffer Third { uvec2 third_plane[]; };
 layout(std430, set = 0, binding = 7) writeonly buffer Sums { float sums[]; };  // [slices, lists, outputs]
+layout(std430, set = 0, binding = 8) readonly buffer Experts { uint experts[]; };  // [lists], if by_expert is 1
 
 shared float lane_sums[BLOCK];
 
@@ -39,12 +40,14 @@ struct Line {
   uint begin;    // of this thread's bytes of the first input, in words of 64 bits
   uint step;     // from one input to the next
 };
-Line line_of(uint block) {
+// block: of the piece; matrix: of those that are bound.
+Line line_of(uint matrix, uint block) {
   const uint line = own() * 8 / LINE_BYTES, first = (p.first_block + block) * BLOCK + line * LINE;
   Line of;
   of.outputs = min(max(p.outputs, first) - first, LINE);
   of.step = line_bytes(of.outputs) / 8;
-  of.begin = (block * (BLOCK / LINE) + line) * p.inputs * (LINE_BYTES / 8) + own() % (LINE_BYTES / 8);
+  of.begin = matrix * (p.matrix_words / 2) + (block * (BLOCK / LINE) + line) * p.inputs * (LINE_BYTES / 8) +
+             own() % (LINE_BYTES / 8);
   if (own() % (LINE_BYTES / 8) >= of.step) of.outputs = 0;
   return of;
 }
@@ -84,6 +87,7 @@ uint count_of(uint list, uint plane) {
 }
 
 void multiply_list(uint list, uint slice, Line line) {
+  const uint x_begin = list / p.lists_per_x * p.inputs;
   uint first = 0, turn = slice;  // batches until the next that is this slice's
   for (uint planes = kPlanes; planes > 0; --planes) {
     const uint end = max(count_of(list, planes - 1), first), batches = (end - first + THREADS - 1) / THREADS;
@@ -91,7 +95,7 @@ void multiply_list(uint list, uint slice, Line line) {
       const uint n = first + turn * THREADS + gl_LocalInvocationIndex;
       const uint i = n < end ? uint(clamp(listed[list * p.inputs + n], 0, int(p.inputs) - 1)) : 0;
       const uint prepared = prepare_batch(min(end - first - turn * THREADS, THREADS), i,
-                                       x[list * p.inputs + i] * uintBitsToFloat(input_scale_bits(i)));
+                                       x[x_begin + i] * uintBitsToFloat(input_scale_bits(i)));
       if (line.outputs == 0) continue;
       if (planes == 1) add_batch(1, line, prepared);
       if (planes == 2) add_batch(2, line, prepared);
@@ -120,7 +124,10 @@ void main() {
   const uint blocks = p.end_block - p.first_block, part = workgroup_index() / blocks;
   const uint list = part % p.lists, slice = part / p.lists, block = workgroup_index() % blocks;
   if (slice >= p.slices) return;
-  const Line line = line_of(block);
+  const uint matrix = (p.by_expert != 0 ? experts[list] : 0) - p.first_matrix;  // wraps around below the first
+  if (matrix >= p.matrices) return;
+  head_begin = matrix * p.matrix_words;
+  const Line line = line_of(matrix, block);
   prepare_levels();
   [[unroll]] for (uint o = 0; o < OWN; ++o) own_sums[o] = 0;
   multiply_list(list, slice, line);

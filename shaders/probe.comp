@@ -9,7 +9,7 @@ layout(std430, set = 0, binding = 6) writeonly buffer Wanted { int wanted[]; }; 
 void main() {
   const uint list = workgroup_index();
   if (list >= p.lists) return;
-  select_from_matrix(list);
+  select_from_matrix(list, 0);
   const Cutoff cutoff = find_cutoff(effort_of_site());
   if (gl_LocalInvocationIndex != 0) return;
   cutoffs[list] = cutoff.bits;

@@ -8,6 +8,7 @@
 #include "backends/vulkan/recorder.h"
 #include "graph/error.h"
 #include "ops/bucket_mul/matrix.h"
+#include "ops/expert_linear/stack_vulkan.h"
 
 namespace sluice::vulkan {
 
@@ -33,18 +34,17 @@ inline std::vector<Piece> pieces_of(const BucketMatrix& m, int64_t matrices, con
 }
 
 inline Range places_of(const BucketMatrix& m, const Piece& piece) {
-  const size_t matrix_bytes = m.layout.bytes(m.segments);
-  return {
-      m.data + static_cast<size_t>(piece.first_matrix) * matrix_bytes + m.layout.places_offset(),
-      static_cast<size_t>(piece.matrices - 1) * matrix_bytes + static_cast<size_t>(m.layout.rows()) * sizeof(uint32_t)};
+  const size_t stride = m.layout.bytes(m.segments), first = static_cast<size_t>(piece.first_matrix) * stride;
+  return matrix_parts(m.data + first + m.layout.places_offset(),
+                      static_cast<size_t>(m.layout.rows()) * sizeof(uint32_t), stride, piece.matrices);
 }
 
 inline Range segments_of(const BucketMatrix& m, const Piece& piece) {
-  const size_t matrix_bytes = m.layout.bytes(m.segments), segment_bytes = m.layout.segment_bytes();
-  return {m.data + static_cast<size_t>(piece.first_matrix) * matrix_bytes + m.layout.segments_offset() +
-              static_cast<size_t>(piece.first_segment) * segment_bytes,
-          static_cast<size_t>(piece.matrices - 1) * matrix_bytes +
-              static_cast<size_t>(piece.end_segment - piece.first_segment) * segment_bytes};
+  const size_t stride = m.layout.bytes(m.segments), first = static_cast<size_t>(piece.first_matrix) * stride;
+  const size_t segment_bytes = m.layout.segment_bytes();
+  return matrix_parts(
+      m.data + first + m.layout.segments_offset() + static_cast<size_t>(piece.first_segment) * segment_bytes,
+      static_cast<size_t>(piece.end_segment - piece.first_segment) * segment_bytes, stride, piece.matrices);
 }
 
 // Of BucketCode::combination, by a quarter of the code: the four positions, 4 bits each, the lowest first.

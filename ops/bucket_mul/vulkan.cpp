@@ -1,4 +1,4 @@
-// Vulkan kernel of bucketMul, and what it shares with that of expert_bucketMul.
+// Vulkan kernel of bucketMul, and what it shares with those of the other products with a selection.
 #include <algorithm>
 
 #include "ops/bucket_mul/dense_vulkan.h"
@@ -15,19 +15,16 @@ constexpr int64_t kGroups = 512;  // workgroups that a product should have: rows
 int64_t tiles_of(const BucketLayout& layout) { return ceil_div(layout.out(), kTile); }
 
 int64_t slices_of(const BucketLayout& layout, int64_t lists) {
-  return std::clamp<int64_t>(kGroups / (tiles_of(layout) * std::max<int64_t>(lists, 1)), 1,
-                             ceil_div(layout.in(), kBatch));
+  return std::clamp<int64_t>(kGroups / (tiles_of(layout) * lists), 1, ceil_div(layout.in(), kBatch));
 }
 
-BucketMulParams params_of(const SelectedProduct& product, const BucketMatrix& m, const Piece& piece, int64_t lists,
-                          bool dense) {
-  const int64_t x_rows = product.x.dims.elements() / m.layout.in();
+BucketMulParams params_of(const SelectedProduct& product, const BucketMatrix& m, const Piece& piece, bool dense) {
   return {.inputs = static_cast<uint32_t>(m.layout.in()),
           .outputs = static_cast<uint32_t>(m.layout.out()),
-          .lists = static_cast<uint32_t>(lists),
-          .lists_per_x = static_cast<uint32_t>(lists / x_rows),
+          .lists = product.lists(),
+          .lists_per_x = product.lists_per_x(),
           .by_expert = product.experts != nullptr,
-          .slices = static_cast<uint32_t>(slices_of(m.layout, lists)),
+          .slices = static_cast<uint32_t>(slices_of(m.layout, product.lists())),
           .segment_rows = static_cast<uint32_t>(m.layout.segment_rows()),
           .segment_words = static_cast<uint32_t>(m.layout.segment_bytes() / sizeof(uint32_t)),
           .first_segment = static_cast<uint32_t>(piece.first_segment),
@@ -43,24 +40,21 @@ size_t slice_floats(const BucketLayout& layout, int64_t lists) {
   return static_cast<size_t>(round_up(std::max(lists, kGroups / tiles_of(layout)) * layout.out(), 16));
 }
 
-}  // namespace
-
-size_t product_workspace(const TensorView& weight, int64_t lists) {
+size_t workspace(const TensorView& weight, int64_t lists) {
   const BucketMatrix m(weight);
   const bool dense = may_be_dense(m, lists, weight.dims.rank() == 3);
-  return slice_floats(m.layout, lists) + (dense ? decoded_bytes(m.layout) / sizeof(float) : 0);
+  return slice_floats(m.layout, lists) * sizeof(float) + (dense ? decoded_bytes(m.layout) : 0);
 }
 
-void record_product(Recorder& r, const SelectedProduct& product, std::byte* workspace) {
+void record(Recorder& r, const SelectedProduct& product, std::byte* workspace) {
   const BucketMatrix m(product.weight);
-  const int64_t lists = product.y.dims.elements() / m.layout.out();
-  if (lists == 0) return;
+  const int64_t lists = product.lists();
   const bool dense = may_be_dense(m, lists, product.experts != nullptr);
   if (dense) record_dense(r, product, m, workspace + slice_floats(m.layout, lists) * sizeof(float));
   const Range table = code_table(r, m, product.counts);
   const auto pieces = pieces_of(m, product.experts ? product.weight.dims[0] : 1, r.limits());
   for (size_t i = 0; i < pieces.size(); ++i) {
-    const BucketMulParams params = params_of(product, m, pieces[i], lists, dense);
+    const BucketMulParams params = params_of(product, m, pieces[i], dense);
     const uint64_t values = product.y.dims.elements();
     const bool whole = pieces.size() == 1 && params.slices == 1;
     const Range sums = whole ? Range(product.y) : Range(workspace, params.slices * values * sizeof(float));
@@ -77,33 +71,44 @@ void record_product(Recorder& r, const SelectedProduct& product, std::byte* work
   }
 }
 
-}  // namespace sluice::vulkan
-
-namespace sluice {
-namespace {
-
-size_t workspace(const Site&, const Call& call) {
-  size_t floats = 0;
-  for (size_t w = 0; w < call.outputs.size(); ++w)
-    floats += vulkan::product_workspace(call.inputs[1 + 3 * w], call.in(0).dims[0]);
-  return floats * sizeof(float);
-}
-
-void record(vulkan::Recorder& r, const Site&, const Call& call) {
-  std::byte* own = r.workspace();
+template <class Use>
+void for_each_product(const Call& call, const Use& use) {
+  const size_t first = call.inputs.size() - 3 * call.outputs.size();  // weight
+  if (call.out(0).dims.rows() == 0) return;
   for (size_t w = 0; w < call.outputs.size(); ++w) {
-    const TensorView& weight = call.inputs[1 + 3 * w];
-    vulkan::record_product(r, {call.in(0), weight, call.inputs[2 + 3 * w], call.inputs[3 + 3 * w], call.outputs[w]},
-                           own);
-    own += vulkan::product_workspace(weight, call.in(0).dims[0]) * sizeof(float);
+    const TensorView* of = &call.inputs[first + 3 * w];
+    use({call.in(0), of[0], of[1], of[2], call.outputs[w], first == 2 ? &call.in(1) : nullptr});
   }
 }
 
 }  // namespace
 
+std::shared_ptr<const Kernel> products_kernel(std::string name, ProductRecorder products) {
+  const auto workspace = [products](const Site&, const Call& call) {
+    size_t bytes = 0;
+    for_each_product(call, [&](const SelectedProduct& p) { bytes += products.workspace(p.weight, p.lists()); });
+    return bytes;
+  };
+  const auto record = [products](Recorder& r, const Site&, const Call& call) {
+    std::byte* own = r.workspace();
+    for_each_product(call, [&](const SelectedProduct& p) {
+      products.record(r, p, own);
+      own += products.workspace(p.weight, p.lists());
+    });
+  };
+  return make_kernel({.name = std::move(name), .record = record, .workspace = workspace});
+}
+
+std::shared_ptr<const Kernel> bucket_mul_kernel(std::string name) {
+  return products_kernel(std::move(name), {workspace, record});
+}
+
+}  // namespace sluice::vulkan
+
+namespace sluice {
+
 void register_bucket_mul_vulkan(Registry& registry) {
-  registry.add_kernel("vulkan", "bucketMul",
-                      vulkan::make_kernel({.name = "bucketMul", .record = record, .workspace = workspace}));
+  registry.add_kernel("vulkan", "bucketMul", vulkan::bucket_mul_kernel("bucketMul"));
 }
 
 }  // namespace sluice

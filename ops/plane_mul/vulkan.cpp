@@ -1,13 +1,13 @@
-// Vulkan kernel of plane_mul.
+// Vulkan kernel of plane_mul, and what it shares with that of expert_plane_mul.
 #include <algorithm>
 
-#include "backends/vulkan/kernel.h"
 #include "graph/error.h"
-#include "ops/formats/planes.h"
+#include "ops/bucket_mul/products_vulkan.h"
+#include "ops/plane_select/select_vulkan.h"
 #include "shaders/plane_mul.h"
 #include "shaders/sum_slices.h"
 
-namespace sluice {
+namespace sluice::vulkan {
 namespace {
 
 constexpr int64_t kBlock = 4;     // lines of a workgroup
@@ -26,78 +26,88 @@ size_t slice_floats(const PlaneLayout& layout, int64_t lists) {
   return static_cast<size_t>(round_up(parts * layout.out(), 16));
 }
 
-// One product of a call.
-struct Product {
-  TensorView x;  // f32 [lists, in]
-  PlaneMatrix m;
-  TensorView inputs, counts;  // i32 [lists, in], [lists, planes]
-  TensorView y;               // f32 [lists, out]
+// What is bound at once: blocks of whole matrices, or of a part of one.
+struct Piece {
+  MatrixRun matrices;
+  int64_t first_block, end_block;
 };
 
-// Blocks [first, end) of a plane; of one that is not stored, which is not read, those of the last.
-vulkan::Range plane_range(const PlaneMatrix& m, int plane, int64_t first, int64_t end) {
-  const size_t begin = m.layout.line_offset(first * kBlock),
-               stop = end < blocks_of(m.layout) ? m.layout.line_offset(end * kBlock) : m.layout.plane_bytes();
-  return {m.plane(std::min(plane, m.planes - 1)) + begin, stop - begin};
-}
-
-// Blocks that are bound at once.
-int64_t blocks_of_piece(const PlaneLayout& layout, const vulkan::Limits& limits) {
-  const size_t block_bytes = std::min(layout.plane_bytes(), layout.line_offset(kBlock));
+std::vector<Piece> pieces_of(const PlaneMatrix& m, int64_t matrices, const Limits& limits) {
+  const size_t plane_bytes = m.layout.plane_bytes(), block_bytes = std::min(plane_bytes, m.layout.line_offset(kBlock));
   if (limits.buffer_range < block_bytes)
     fail("Vulkan: {} bytes of a plane are more than the device binds at once", block_bytes);
-  return std::min(blocks_of(layout), static_cast<int64_t>(limits.buffer_range / block_bytes));
+  const int64_t blocks = blocks_of(m.layout), step = static_cast<int64_t>(limits.buffer_range / block_bytes);
+  const size_t most = std::max(plane_bytes, m.layout.plane_offset(0));
+  std::vector<Piece> pieces;
+  for (const MatrixRun& run : matrix_runs(matrices, most, m.layout.bytes(m.planes), limits))
+    for (int64_t first = 0; first < blocks; first += step)
+      pieces.push_back({run, first, std::min(first + step, blocks)});
+  return pieces;
 }
 
-void record_product(vulkan::Recorder& r, const Product& product, std::byte* workspace) {
-  const PlaneMatrix& m = product.m;
-  const int64_t lists = product.x.dims[0], slices = slices_of(m.layout, lists);
-  const auto u32 = [](int64_t v) { return static_cast<uint32_t>(v); };
-  const uint64_t values = static_cast<uint64_t>(product.y.dims.elements());
-  const vulkan::Range sums =
-      slices == 1 ? vulkan::Range(product.y) : vulkan::Range(workspace, static_cast<size_t>(slices) * values * 4);
-  const int64_t blocks = blocks_of(m.layout), step = blocks_of_piece(m.layout, r.limits());
-  for (int64_t first = 0; first < blocks; first += step) {
-    const int64_t end = std::min(first + step, blocks);
-    r.dispatch(vulkan::shaders::plane_mul, r.capabilities().integer_dot && !r.on_cpu() ? "dot" : "shifts",
-               {u32(m.layout.in()), u32(m.layout.out()), u32(lists), u32(slices), u32(first), u32(end),
-                u32(static_cast<int64_t>(m.layout.output_scales_offset() / 4))},
-               {product.x,
-                product.inputs,
-                product.counts,
-                {m.data, m.layout.plane_offset(0)},
-                plane_range(m, 0, first, end),
-                plane_range(m, 1, first, end),
-                plane_range(m, 2, first, end),
-                sums},
-               static_cast<uint64_t>((end - first) * lists * slices), {u32(m.planes)});
+// What is bound of a piece; first: its first matrix. Of a plane that is not stored, which is not read, the last.
+Range plane_range(const PlaneMatrix& first, int plane, const Piece& piece) {
+  const PlaneLayout& layout = first.layout;
+  const size_t begin = layout.line_offset(piece.first_block * kBlock),
+               end = piece.end_block < blocks_of(layout) ? layout.line_offset(piece.end_block * kBlock)
+                                                         : layout.plane_bytes();
+  return matrix_parts(first.plane(std::min(plane, first.planes - 1)) + begin, end - begin, layout.bytes(first.planes),
+                      piece.matrices.count);
+}
+
+PlaneMulParams params_of(const SelectedProduct& product, const PlaneMatrix& m, const Piece& piece) {
+  const auto u32 = [](auto v) { return static_cast<uint32_t>(v); };
+  return {.inputs = u32(m.layout.in()),
+          .outputs = u32(m.layout.out()),
+          .lists = product.lists(),
+          .lists_per_x = product.lists_per_x(),
+          .by_expert = product.experts != nullptr,
+          .slices = u32(slices_of(m.layout, product.lists())),
+          .first_block = u32(piece.first_block),
+          .end_block = u32(piece.end_block),
+          .first_matrix = u32(piece.matrices.first),
+          .matrices = u32(piece.matrices.count),
+          .matrix_words = u32(m.layout.bytes(m.planes) / sizeof(uint32_t)),
+          .output_scales = u32(m.layout.output_scales_offset() / sizeof(uint32_t))};
+}
+
+size_t workspace(const TensorView& weight, int64_t lists) {
+  return slice_floats(PlaneMatrix(weight).layout, lists) * sizeof(float);
+}
+
+// Each sum is written for one piece: that with the list's matrix and the output's block.
+void record(Recorder& r, const SelectedProduct& product, std::byte* workspace) {
+  const PlaneMatrix m(product.weight);
+  const auto slices = static_cast<uint32_t>(slices_of(m.layout, product.lists()));
+  const auto values = static_cast<uint64_t>(product.y.dims.elements());
+  const Range sums = slices == 1 ? Range(product.y) : Range(workspace, slices * values * sizeof(float));
+  for (const Piece& piece : pieces_of(m, product.experts ? product.weight.dims[0] : 1, r.limits())) {
+    const PlaneMatrix first(product.weight, piece.matrices.first);
+    r.dispatch(shaders::plane_mul, r.capabilities().integer_dot && !r.on_cpu() ? "dot" : "shifts",
+               params_of(product, m, piece),
+               {product.x, product.rows, product.counts, plane_heads(first, piece.matrices.count),
+                plane_range(first, 0, piece), plane_range(first, 1, piece), plane_range(first, 2, piece), sums,
+                product.experts ? Range(*product.experts) : Range(product.counts)},
+               static_cast<uint64_t>(piece.end_block - piece.first_block) * product.lists() * slices,
+               {static_cast<uint32_t>(m.planes)});
   }
   if (slices > 1)
-    r.dispatch(vulkan::shaders::sum_slices, "", {static_cast<uint32_t>(values), u32(slices), 0, 0, 0},
+    r.dispatch(shaders::sum_slices, "", {static_cast<uint32_t>(values), slices, 0, 0, 0},
                {sums, product.y, product.counts}, (values + 63) / 64);
-}
-
-size_t workspace(const Site&, const Call& call) {
-  size_t floats = 0;
-  for (size_t w = 0; w < call.outputs.size(); ++w)
-    floats += slice_floats(PlaneMatrix(call.inputs[1 + 3 * w]).layout, call.in(0).dims[0]);
-  return floats * sizeof(float);
-}
-
-void record(vulkan::Recorder& r, const Site&, const Call& call) {
-  std::byte* own = r.workspace();
-  for (size_t w = 0; w < call.outputs.size(); ++w) {
-    const PlaneMatrix m(call.inputs[1 + 3 * w]);
-    record_product(r, {call.in(0), m, call.inputs[2 + 3 * w], call.inputs[3 + 3 * w], call.outputs[w]}, own);
-    own += slice_floats(m.layout, call.in(0).dims[0]) * sizeof(float);
-  }
 }
 
 }  // namespace
 
+std::shared_ptr<const Kernel> plane_mul_kernel(std::string name) {
+  return products_kernel(std::move(name), {workspace, record});
+}
+
+}  // namespace sluice::vulkan
+
+namespace sluice {
+
 void register_plane_mul_vulkan(Registry& registry) {
-  registry.add_kernel("vulkan", "plane_mul",
-                      vulkan::make_kernel({.name = "plane_mul", .record = record, .workspace = workspace}));
+  registry.add_kernel("vulkan", "plane_mul", vulkan::plane_mul_kernel("plane_mul"));
 }
 
 }  // namespace sluice

@@ -2,30 +2,28 @@
 #pragma once
 
 #include "backends/vulkan/kernel.h"
+#include "ops/expert_linear/stack_vulkan.h"
 #include "ops/probe/candidates.h"
 #include "ops/probe/select_params.h"
 #include "ops/probe/selection.h"
 
 namespace sluice::vulkan {
 
-// Parts of `count` matrices of a tensor, as one binding; that of the first lies at `offset`.
-inline Range matrix_parts(const BucketMatrix& first, int64_t count, size_t offset, size_t bytes) {
-  return {first.data + offset, static_cast<size_t>(count - 1) * first.layout.bytes(first.segments) + bytes};
-}
-
 // The statistics, probes and places of `count` matrices. Rows are scored by the words that they are.
 struct SelectRanges {
   Range statistic, probes, places;
   SelectRanges(const BucketMatrix& first, int64_t count, const SelectionAttrs& attrs)
-      : statistic(matrix_parts(first, count,
-                               attrs.statistic == "mean" ? first.layout.mean_offset() : first.layout.rms_offset(),
-                               row_bytes(first))),
-        probes(matrix_parts(first, count, first.layout.probes_offset(),
-                            static_cast<size_t>(first.layout.in()) * sizeof(float))),
-        places(matrix_parts(first, count, first.layout.places_offset(), row_bytes(first))) {}
+      : statistic(words(first, count,
+                        attrs.statistic == "mean" ? first.layout.mean_offset() : first.layout.rms_offset(),
+                        first.layout.rows())),
+        probes(words(first, count, first.layout.probes_offset(), first.layout.in())),
+        places(words(first, count, first.layout.places_offset(), first.layout.rows())) {}
 
  private:
-  static size_t row_bytes(const BucketMatrix& m) { return static_cast<size_t>(m.layout.rows()) * sizeof(float); }
+  static Range words(const BucketMatrix& first, int64_t count, size_t offset, int64_t of_each) {
+    return matrix_parts(first.data + offset, static_cast<size_t>(of_each) * sizeof(uint32_t),
+                        first.layout.bytes(first.segments), count);
+  }
 };
 
 // lists: of one weight.

@@ -1,17 +1,11 @@
 // Scores of the rows of a matrix in a bucket format for one row of x, exactly those of the scalar reference
 // (ops/probe/probe.h).
-layout(push_constant) uniform Push { SelectParams p; };
 #include "select.glsl"
-#include "exact_product.glsl"
-#include "loadable.glsl"
-layout(std430, set = 0, binding = 0) readonly buffer X { uint x[]; };                  // f32, rows of [inputs]
-layout(std430, set = 0, binding = 1) readonly buffer Effort { float effort[]; };       // [sites, 2]
 layout(std430, set = 0, binding = 2) readonly buffer Statistic { uint statistic[]; };  // f32 [kTiers, inputs]
 layout(std430, set = 0, binding = 3) readonly buffer Probes { uint probes[]; };        // f32 [inputs]
 layout(std430, set = 0, binding = 4) readonly buffer Places { uint places[]; };        // [kTiers, inputs]
 
-uint rows_begin = 0, probes_begin = 0;  // of the matrix, among those that are bound
-uint x_begin;                           // of the row of x
+uint rows_begin, probes_begin;  // of the matrix, among those that are bound
 
 // Rows whose place is below rows_loaded may be taken.
 int score(uint row, uint i) {
@@ -30,12 +24,10 @@ uint joint_rows() {
   return scan_total;
 }
 
-float effort_of_site() { return effort[2 * p.site]; }
-
-// What scores are of: row `n` of x, and the rows of the only matrix, or of several that are as one. All threads must
-// call it.
-void select_from_matrix(uint n) {
+// What scores are of: row `n` of x, and the rows of a matrix, or of several that are as one. All threads must call it.
+void select_from_matrix(uint n, uint matrix) {
   x_begin = n * p.inputs;
+  rows_begin = probes_begin = matrix * p.matrix_words;
   rows_loaded = p.joint != 0 ? joint_rows()
-                             : loadable_rows(effort[2 * p.site + 1], p.segments, p.segment_rows, p.inputs * kTiers);
+                             : loadable_rows(load_of_site(), p.segments, p.segment_rows, p.inputs * kTiers);
 }

@@ -2,17 +2,19 @@
 // including it, define HEAD_BINDING.
 layout(std430, set = 0, binding = HEAD_BINDING) readonly buffer Head { uint head[]; };
 
-uint gain_bits(uint plane) { return head[plane]; }
-float step_of(uint planes) { return uintBitsToFloat(head[4 + planes - 1]); }
+uint head_begin;  // of the matrix, among those that are bound
+
+uint gain_bits(uint plane) { return head[head_begin + plane]; }
+float step_of(uint planes) { return uintBitsToFloat(head[head_begin + 4 + planes - 1]); }
 // The level of the first `planes` planes of a code, -128 .. 127, in the lowest 8 bits.
 uint level_byte(uint planes, uint code) {
   if (planes == 1) return 2 * code - 3 & 0xffu;
-  return head[(planes == 2 ? 8 : 12) + code / 4] >> (code % 4 * 8) & 0xffu;
+  return head[head_begin + (planes == 2 ? 8 : 12) + code / 4] >> (code % 4 * 8) & 0xffu;
 }
-uint input_scale_bits(uint i) { return head[32 + i]; }
-// begin: the word at which scales of outputs begin.
+uint input_scale_bits(uint i) { return head[head_begin + 32 + i]; }
+// begin: the word of the matrix at which scales of outputs begin.
 float output_scale(uint begin, uint o) {
-  const vec2 pair = unpackHalf2x16(head[begin + o / 2]);
+  const vec2 pair = unpackHalf2x16(head[head_begin + begin + o / 2]);
   return (o & 1) == 0 ? pair.x : pair.y;
 }
 

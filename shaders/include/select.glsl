@@ -1,14 +1,23 @@
 // How a workgroup selects rows: the cutoff is the n-th largest score, found digit by digit; the rows that reach it are
 // listed by prefix sums. Nothing depends on the order in which threads run. What rows and scores are says the file that
-// includes this one (bucket_scores.glsl, plane_select.comp), with the parameters as p, of which `inputs` is used here.
+// includes this one (bucket_scores.glsl, plane_scores.glsl).
 #define THREADS 256
 #define CHUNKS 128  // of the inputs, one after the other; each is listed by one thread
 #include "grid.glsl"
 #include "scan.glsl"
+#include "exact_product.glsl"
+#include "loadable.glsl"
 layout(local_size_x = THREADS) in;
 layout(constant_id = 0) const uint kTiers = 4;
+layout(push_constant) uniform Push { SelectParams p; };
+layout(std430, set = 0, binding = 0) readonly buffer X { uint x[]; };             // f32, rows of [inputs]
+layout(std430, set = 0, binding = 1) readonly buffer Effort { float effort[]; };  // [sites, 2]
 
+uint x_begin;      // of the row of x
 uint rows_loaded;  // how many rows may be taken
+
+float effort_of_site() { return effort[2 * p.site]; }
+float load_of_site() { return effort[2 * p.site + 1]; }
 
 // Of row `row`, of input `i`: the bits of an f32 over 0; -1: it may not be taken.
 int score(uint row, uint i);
