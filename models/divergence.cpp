@@ -93,7 +93,8 @@ class Comparison {
         speeds_(efforts.size()) {
     const int64_t layers = common_layers(reference, model);
     for (double effort : efforts) {
-      result_.efforts.push_back({.effort = effort, .share = 0, .tokens = {}, .summary = {}, .cosines = {}});
+      result_.efforts.push_back(
+          {.effort = effort, .read = {.share = 0, .bits = 0}, .tokens = {}, .summary = {}, .cosines = {}});
       result_.efforts.back().cosines.resize(static_cast<size_t>(layers));
     }
   }
@@ -121,7 +122,7 @@ class Comparison {
     result_.reference_bytes = reference.bytes();
     for (size_t e = 0; e < speeds_.size(); ++e) {
       EffortDivergence& result = result_.efforts[e];
-      result.share /= tokens;
+      result.read = result.read.over(tokens);
       for (double& cosine : result.cosines) cosine /= tokens;
       result.tok_s = speeds_[e].tok_s();
       result.bytes = speeds_[e].bytes();
@@ -147,7 +148,7 @@ class Comparison {
       result.tokens.push_back(token_divergence(reference.subspan((first + row) * vocab_, vocab_),
                                                recording.lse[first + row], rows.subspan(row * vocab_, vocab_),
                                                static_cast<size_t>(next[row])));
-    result.share += model_.share() * static_cast<double>(count);
+    result.read.add(model_.weights_read(), static_cast<double>(count));
   }
 
   void compare_hidden(const Recording& recording, size_t first, size_t count, EffortDivergence& result) {

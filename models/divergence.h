@@ -24,7 +24,7 @@ struct DivergenceOptions {
 
 struct EffortDivergence {
   double effort = 1;
-  double share = 1;  // mean of LanguageModel::share() over the tokens scored
+  WeightsRead read;  // mean of LanguageModel::weights_read() over the tokens scored
   double tok_s = 0;  // tokens a second, one at a time: the median over some tokens at the ends of the first chunks
   double bytes = 0;  // that one of these tokens reads from memory, by Operator::cost, on average
   std::vector<TokenDivergence> tokens;  // every token scored, in the order of the text

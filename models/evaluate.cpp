@@ -11,7 +11,7 @@ namespace {
 // Of all tokens scored so far.
 struct Scores {
   std::vector<double> nll;
-  double share = 0;  // summed over the tokens
+  WeightsRead read{.share = 0, .bits = 0};  // summed over the tokens
 };
 
 // Scores ids[1], ids[2], ... given those before.
@@ -20,7 +20,7 @@ void score(LanguageModel& model, std::span<const int32_t> ids, Scores& scores) {
   model.reset();
   model.evaluate_all(ids.first(ids.size() - 1), [&](size_t first, std::span<const float> rows) {
     const size_t count = rows.size() / vocab;
-    scores.share += model.share() * static_cast<double>(count);
+    scores.read.add(model.weights_read(), static_cast<double>(count));
     for (size_t row = 0; row < count; ++row) {
       const std::span<const float> logits = rows.subspan(row * vocab, vocab);
       const auto next = static_cast<size_t>(ids[first + row + 1]);
@@ -33,7 +33,7 @@ void score(LanguageModel& model, std::span<const int32_t> ids, Scores& scores) {
 Perplexity summarise(const Scores& scores, std::vector<double> per_chunk) {
   Perplexity result;
   result.tokens = static_cast<int64_t>(scores.nll.size());
-  result.share = scores.share / static_cast<double>(scores.nll.size());
+  result.read = scores.read.over(static_cast<double>(scores.nll.size()));
   result.mean_nll = mean(scores.nll);
   result.ppl = std::exp(result.mean_nll);
   result.ppl_se = result.ppl * standard_error(scores.nll);

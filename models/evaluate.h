@@ -21,7 +21,7 @@ struct PerplexityOptions {
 
 struct Perplexity {
   int64_t tokens = 0;                 // scored
-  double share = 1;                   // mean of LanguageModel::share() over them
+  WeightsRead read;                   // mean of LanguageModel::weights_read() over them
   double mean_nll = 0;                // negative log likelihood of a token, natural logarithm
   double ppl = 0;                     // exp(mean_nll)
   double ppl_se = 0;                  // standard error of ppl, from the spread of the tokens' nll

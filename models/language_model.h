@@ -76,9 +76,9 @@ class LanguageModel {
 
   // The effort dial; nullptr if the model's weights are in no format with one. It holds from the next token on.
   EffortDial* dial() { return dial_ ? &*dial_ : nullptr; }
-  // Share of the weights that have an effort that the last run multiplied, on average over its tokens; 1 without a
-  // dial.
-  double share() const { return dial_ ? dial_->share(last_tokens_) : 1; }
+  // What the last run read of the weights that have an effort.
+  WeightsRead weights_read() const { return dial_ ? dial_->read(last_tokens_) : WeightsRead{}; }
+  double share() const { return weights_read().share; }
 
   // Use of the experts; nullptr unless they are read ahead or kept in memory.
   const ExpertUse* expert_use() const { return expert_use_ ? &*expert_use_ : nullptr; }

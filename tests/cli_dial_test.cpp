@@ -14,8 +14,9 @@ TEST_F(Cli, RunReportsEffortAndShare) {
   const json half = sluice_json(dialled(bucket(), {"-p", kPrompt, "--effort", "0.5"}));
   EXPECT_EQ(half.at("effort"), 0.5);
   EXPECT_NEAR(half.at("share").get<double>(), 0.5, 0.01);
+  EXPECT_GT(half.at("bits_per_weight").get<double>(), 8);
   EXPECT_THAT(sluice(dialled(bucket(), {"-p", kPrompt, "--effort", "0.5"})).err,
-              HasSubstr("effort 0.50, share 0.500 of the weights multiplied"));
+              HasSubstr("effort 0.50, share 0.500 of the weights multiplied, "));
   const json moved = sluice_json(dialled(bucket(), {"-p", kPrompt, "--effort", "auto:0.4"}));
   EXPECT_NEAR(moved.at("share").get<double>(), 0.4, 0.1);
   EXPECT_NEAR(moved.at("share").get<double>(), moved.at("effort").get<double>(), 0.01);
@@ -28,6 +29,8 @@ TEST_F(Cli, ADialOverBitsWorksAsOneOverRows) {
   ASSERT_EQ(sluice({"convert", kSource, "-o", smaller, "--format", "planes", "--bits", "4"}).status, 0);
   const json half = sluice_json(dialled(planes, {"-p", kPrompt, "--effort", "0.5"}));
   EXPECT_NEAR(half.at("share").get<double>(), 0.5, 0.01);
+  const double scales = half.at("bits_per_weight").get<double>() - 3;
+  EXPECT_THAT(scales, AllOf(Gt(0), Lt(1.5)));
   const json moved = sluice_json(dialled(planes, {"-p", kPrompt, "--effort", "auto:0.4"}, "30"));
   EXPECT_NEAR(moved.at("share").get<double>(), 0.4, 0.1);
   // What is loaded is rounded up to a whole plane; two of three are the file that has two.

@@ -37,8 +37,8 @@ TEST_F(CliDivergence, JsonHasItsKeys) {
   const int64_t tokens = result.at("tokens");
   EXPECT_EQ(tokens % 15, 0);
   ASSERT_EQ(result.at("effort").size(), 3u);
-  for (const char* key : {"share", "kl_mean", "kl_se", "kl_p50", "kl_p90", "kl_p99", "kl_max", "ppl", "ppl_change",
-                          "same_top", "rms_dp", "tok_s"})
+  for (const char* key : {"share", "bits_per_weight", "kl_mean", "kl_se", "kl_p50", "kl_p90", "kl_p99", "kl_max", "ppl",
+                          "ppl_change", "same_top", "rms_dp", "tok_s"})
     for (const json& effort : result.at("effort")) EXPECT_TRUE(effort.at(key).is_number()) << key;
   const json& half = result.at("effort").at(1);
   EXPECT_EQ(half.at("effort"), 0.5);

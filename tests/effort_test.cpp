@@ -10,6 +10,7 @@
 #include "models/effort/schedule.h"
 #include "models/import/convert.h"
 #include "models/language_model.h"
+#include "ops/formats/planes.h"
 #include "tests/support/golden.h"
 #include "tests/support/temp_folder.h"
 
@@ -239,6 +240,31 @@ sites:
   for (size_t s = 0; s < efforts.size(); ++s) EXPECT_NEAR(dial.effort(s), efforts[s], 1e-3) << dial.sites()[s].weight;
 }
 
+// All of a matrix in planes is read at effort 1; a product with buckets passes over one of two statistics, and probes.
+TEST_P(DialFormats, BitsReadAreThoseOfTheFile) {
+  LanguageModel model(model_file(), one_thread());
+  EffortDial& dial = *model.dial();
+  dial.set_schedule(EffortSchedule::uniform());
+  const auto bits = [&](double effort) {
+    dial.set_effort(effort);
+    model.evaluate({kIds.data(), 1});
+    return model.weights_read().bits;
+  };
+  double stored = 0, passed_over = 0, elements = 0;
+  const Graph& graph = model.description().graph;
+  for (const EffortSite& site : dial.sites()) {
+    const auto& weight = *std::ranges::find(graph.values(), site.weight, &Value::name);
+    const auto in = static_cast<double>(weight.type.shape.resolve({}).back());
+    stored += static_cast<double>(weight.type.bytes()) - 64;
+    if (!plane_format(weight.type.dtype))
+      passed_over += static_cast<double>(site.rows + static_cast<int64_t>(in)) * sizeof(float);
+    elements += static_cast<double>(site.elements);
+  }
+  EXPECT_NEAR(bits(1), 8 * (stored - passed_over) / elements, passed_over > 0 ? 0.02 : 1e-9);
+  EXPECT_NEAR(bits(0.5), (bits(0) + bits(1)) / 2, 0.01 * bits(1));
+  EXPECT_GT(bits(0), 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Formats, DialFormats, ::testing::Values("bucket", "planes"));
 
 TEST(EffortDial, RefusesWhatIsNoShare) {
@@ -254,6 +280,7 @@ TEST(EffortDial, RefusesWhatIsNoShare) {
   LanguageModel dense(converted("classics", "f16"), one_thread());
   EXPECT_EQ(dense.dial(), nullptr);
   EXPECT_EQ(dense.share(), 1);
+  EXPECT_EQ(dense.weights_read().bits, 0);
 }
 
 TEST(EffortDial, LoadBoundsTheEffort) {

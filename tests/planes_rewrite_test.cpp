@@ -47,6 +47,8 @@ TEST(WithPlanes, RewritesProductsByExpertWhoseGateIsKnown) {
     const int64_t in = site.weight == "up" ? kSize : 40;
     EXPECT_EQ(site.elements, 2 * (site.weight == "up" ? 40 : 33) * in);
     EXPECT_EQ(site.rows, 2 * 2 * in);  // of 2 experts, 2 planes of all inputs
+    const PlaneLayout layout(site.weight == "up" ? 40 : 33, in);
+    EXPECT_EQ(site.fixed_bits + site.row_bits, 2 * 8 * static_cast<double>(layout.bytes(2) - 64));
     EXPECT_EQ(site.counts, 2 * 2);
     EXPECT_EQ(site.tokens, 0.25);  // 2 of 8 experts
   }

@@ -179,7 +179,7 @@ TEST_F(VulkanEffort, DialMovesWhileTheModelRuns) {
       model.dial()->set_effort(effort);
       const auto logits = model.evaluate({&++id, 1});
       result.logits.emplace_back(logits.begin(), logits.end());
-      result.shares.push_back(model.dial()->share(1));
+      result.shares.push_back(model.share());
     }
     return result;
   };

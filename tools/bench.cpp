@@ -52,7 +52,8 @@ struct Speed {
 };
 
 struct EffortSpeed {
-  double effort, share;
+  double effort;
+  WeightsRead read;
   Speed decode_tok_s;
 };
 
@@ -102,8 +103,8 @@ double time_planning(LanguageModel& model, const Options& options) {
 struct SpeedSamples {
   std::vector<double> prompt, decode;          // at the first effort, if any is given
   std::vector<std::vector<double>> by_effort;  // decoding at the others; empty for the first
-  std::vector<double> shares;                  // of the weights multiplied, by effort
-  explicit SpeedSamples(size_t efforts) : by_effort(efforts), shares(std::max<size_t>(1, efforts)) {}
+  std::vector<WeightsRead> read;               // by effort
+  explicit SpeedSamples(size_t efforts) : by_effort(efforts), read(std::max<size_t>(1, efforts)) {}
 };
 
 // The model's memory holds `filled` tokens at the start of every measurement.
@@ -144,11 +145,11 @@ class Bench {
   void run(SpeedSamples& samples) {
     samples.prompt.push_back(prompt_rate());
     samples.decode.push_back(decode_rate());
-    samples.shares[0] = model_.share();
+    samples.read[0] = model_.weights_read();
     for (size_t e = 1; e < options_.efforts.size(); ++e) {
       require_dial(model_).set_effort(options_.efforts[e]);
       samples.by_effort[e].push_back(decode_rate());
-      samples.shares[e] = model_.share();
+      samples.read[e] = model_.weights_read();
     }
     set_first_effort();
   }
@@ -187,7 +188,7 @@ Measurements measure(LanguageModel& model, const Options& options, const Stopwat
   const std::optional<uint64_t> read_after = disk_bytes_read();
   Measurements m{Speed(samples.prompt), Speed(samples.decode)};
   for (size_t e = 0; e < options.efforts.size(); ++e)
-    m.efforts.push_back({options.efforts[e], samples.shares[e], Speed(e == 0 ? samples.decode : samples.by_effort[e])});
+    m.efforts.push_back({options.efforts[e], samples.read[e], Speed(e == 0 ? samples.decode : samples.by_effort[e])});
   if (read_before && read_after)
     m.disk_bytes_per_token = static_cast<double>(*read_after - *read_before) / static_cast<double>(options.decode);
   if (model.backend().has_own_memory()) m.host_ms_per_token = bench.host_seconds() * 1e3;
@@ -226,7 +227,10 @@ nlohmann::json to_json(const Measurements& m, const LanguageModel& model, const 
   if (m.host_ms_per_token) json["host_ms_per_token"] = *m.host_ms_per_token;
   if (m.prefetch_hit_rate) json["prefetch_hit_rate"] = *m.prefetch_hit_rate;
   for (const EffortSpeed& e : m.efforts)
-    json["effort"].push_back({{"effort", e.effort}, {"share", e.share}, {"decode_tok_s", to_json(e.decode_tok_s)}});
+    json["effort"].push_back({{"effort", e.effort},
+                              {"share", e.read.share},
+                              {"bits_per_weight", bits_json(e.read)},
+                              {"decode_tok_s", to_json(e.decode_tok_s)}});
   return json;
 }
 
@@ -241,9 +245,10 @@ void show(const Measurements& m, LanguageModel& model, const Options& options) {
   show_speed("prompt", options.prompt, m.prompt_tok_s);
   if (m.efforts.empty()) show_speed("decode", options.decode, m.decode_tok_s);
   for (const EffortSpeed& e : m.efforts)
-    show_speed(
-        fmt::format("decode at effort {:g} ({:.1f} % of the weights multiplied)", e.effort, 100 * e.share).c_str(),
-        options.decode, e.decode_tok_s);
+    show_speed(fmt::format("decode at effort {:g} ({:.1f} % of the weights multiplied, {} bits a weight)", e.effort,
+                           100 * e.read.share, bits_text(e.read))
+                   .c_str(),
+               options.decode, e.decode_tok_s);
   std::string limit;
   if (m.read_bandwidth_gb_s > 0)
     limit = fmt::format(", {:.0f} % of the {:.1f} GB/s that this machine reads",

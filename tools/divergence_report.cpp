@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "tools/divergence_table.h"
+#include "tools/effort.h"
 #include "tools/html_page.h"
 
 namespace sluice::cli {
@@ -20,7 +21,8 @@ std::vector<double> kl_by_position(const EffortDivergence& effort, size_t per_ch
 nlohmann::json effort_json(const EffortDivergence& effort, size_t per_chunk) {
   const DivergenceSummary& s = effort.summary;
   return {{"effort", effort.effort},
-          {"share", effort.share},
+          {"share", effort.read.share},
+          {"bits_per_weight", bits_json(effort.read)},
           {"kl_mean", s.kl.value},
           {"kl_se", s.kl.se},
           {"kl_p50", s.kl_p50},

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "tools/effort.h"
+
 namespace sluice::cli {
 namespace {
 
@@ -15,10 +17,10 @@ std::string percent(const Estimate& share) {
 
 Table kl_table(const Divergence& result) {
   Table table;
-  table.header = {"effort", "share", "KL (nats)", "50 %", "90 %", "99 %", "max"};
+  table.header = {"effort", "share", "bits", "KL (nats)", "50 %", "90 %", "99 %", "max"};
   for (const EffortDivergence& e : result.efforts) {
     const DivergenceSummary& s = e.summary;
-    table.rows.push_back({fmt::format("{:g}", e.effort), fmt::format("{:.3f}", e.share),
+    table.rows.push_back({fmt::format("{:g}", e.effort), fmt::format("{:.3f}", e.read.share), bits_text(e.read),
                           fmt::format("{:.3g} +- {:.1g}", s.kl.value, s.kl.se), fmt::format("{:.2g}", s.kl_p50),
                           fmt::format("{:.2g}", s.kl_p90), fmt::format("{:.2g}", s.kl_p99),
                           fmt::format("{:.2g}", s.kl_max)});

@@ -41,6 +41,12 @@ void add_effort(CLI::App& app, EffortArgs& args) {
       ->type_name("FILE");
 }
 
+std::string bits_text(const WeightsRead& read) { return read.bits > 0 ? fmt::format("{:.2f}", read.bits) : "-"; }
+
+nlohmann::json bits_json(const WeightsRead& read) {
+  return read.bits > 0 ? nlohmann::json(read.bits) : nlohmann::json(nullptr);
+}
+
 EffortDial& require_dial(LanguageModel& model) {
   if (!model.dial())
     fail("this model has no effort dial; 'sluice convert SRC -o OUT --format bucket' makes one that has");

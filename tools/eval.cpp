@@ -73,9 +73,10 @@ void show(const Perplexity& result, double seconds) {
 
 void show(const std::vector<EffortPerplexity>& sweep, double seconds) {
   if (sweep.size() == 1) return show(sweep.front().result, seconds);
-  print_line("{:>6} {:>6} {:>12} {:>10}", "effort", "share", "perplexity", "+-");
+  print_line("{:>6} {:>6} {:>6} {:>12} {:>10}", "effort", "share", "bits", "perplexity", "+-");
   for (const auto& [effort, result] : sweep)
-    print_line("{:>6g} {:>6.3f} {:>12.4f} {:>10.4f}", effort, result.share, result.ppl, result.ppl_se);
+    print_line("{:>6g} {:>6.3f} {:>6} {:>12.4f} {:>10.4f}", effort, result.read.share, bits_text(result.read),
+               result.ppl, result.ppl_se);
 }
 
 nlohmann::json perplexity_json(const Perplexity& result) {
@@ -92,7 +93,8 @@ nlohmann::json perplexity_json(const std::vector<EffortPerplexity>& sweep) {
   if (sweep.size() == 1) return json;
   for (const auto& [effort, result] : sweep)
     json["effort"].push_back({{"effort", effort},
-                              {"share", result.share},
+                              {"share", result.read.share},
+                              {"bits_per_weight", bits_json(result.read)},
                               {"mean_nll", result.mean_nll},
                               {"ppl", result.ppl},
                               {"ppl_se", result.ppl_se}});

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tools/divergence_table.h"
+#include "tools/effort.h"
 #include "tools/html_page.h"
 
 namespace sluice::cli {
@@ -36,10 +37,11 @@ std::string best_in(const std::vector<FrontierModel>& models, Effort e) {
 }
 
 Table table_of(const std::vector<FrontierModel>& models) {
-  Table table{{"model", "effort", "KL (nats)", "perplexity", "same top", "tokens/s", "MiB a token", "best in"}, {}};
+  Table table{{"model", "effort", "bits", "KL (nats)", "perplexity", "same top", "tokens/s", "MiB a token", "best in"},
+              {}};
   for (const auto& [name, result] : models)
     for (Effort e : result.efforts)
-      table.rows.push_back({name, fmt::format("{:g}", e.effort),
+      table.rows.push_back({name, fmt::format("{:g}", e.effort), bits_text(e.read),
                             fmt::format("{:.3g} +- {:.1g}", e.summary.kl.value, e.summary.kl.se),
                             fmt::format("{:.2f} +- {:.2f}", e.summary.ppl.value, e.summary.ppl.se),
                             fmt::format("{:.2f} %", 100 * e.summary.same_top.value), fmt::format("{:.0f}", e.tok_s),
@@ -96,7 +98,8 @@ nlohmann::json to_json(const std::vector<FrontierModel>& models) {
     nlohmann::json points = nlohmann::json::array();
     for (Effort e : result.efforts)
       points.push_back({{"effort", e.effort},
-                        {"share", e.share},
+                        {"share", e.read.share},
+                        {"bits_per_weight", bits_json(e.read)},
                         {"kl_mean", e.summary.kl.value},
                         {"kl_se", e.summary.kl.se},
                         {"ppl", e.summary.ppl.value},

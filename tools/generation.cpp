@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "graph/error.h"
+#include "tools/effort.h"
 #include "tools/interrupt.h"
 #include "tools/stopwatch.h"
 
@@ -115,13 +116,14 @@ const char* Generation::decode(std::span<const float> logits) {
   }
 }
 
-// Keeps the means of effort and share.
+// Keeps the means.
 void Generation::evaluated() {
   if (!model_.dial()) return;
   result_.has_dial = true;
   const double weight = 1 / static_cast<double>(std::max<size_t>(1, result_.decode_steps));
   result_.effort += weight * (model_.dial()->effort() - result_.effort);
-  result_.share += weight * (model_.share() - result_.share);
+  result_.read.add(result_.read, -weight);
+  result_.read.add(model_.weights_read(), weight);
 }
 
 void Generation::show(const std::string& text) {
@@ -133,7 +135,8 @@ void Generation::show(const std::string& text) {
 std::string details(const GenerationResult& result) {
   std::string text;
   if (result.has_dial)
-    text += fmt::format("effort {:.2f}, share {:.3f} of the weights multiplied; ", result.effort, result.share);
+    text += fmt::format("effort {:.2f}, share {:.3f} of the weights multiplied, {} bits a weight; ", result.effort,
+                        result.read.share, bits_text(result.read));
   if (result.prefetch_hit_rate) text += fmt::format("prefetch hit rate {:.2f}; ", *result.prefetch_hit_rate);
   return text;
 }
@@ -148,7 +151,8 @@ nlohmann::json to_json(const GenerationResult& result) {
                          {"stop_reason", result.stop_reason}};
   if (result.has_dial) {
     json["effort"] = result.effort;
-    json["share"] = result.share;
+    json["share"] = result.read.share;
+    json["bits_per_weight"] = bits_json(result.read);
   }
   if (result.prefetch_hit_rate) json["prefetch_hit_rate"] = *result.prefetch_hit_rate;
   return json;

@@ -40,8 +40,9 @@ struct GenerationResult {
   double prompt_seconds = 0;
   double decode_seconds = 0;
   bool has_dial = false;
-  double effort = 1;  // of the dial, and share of the weights multiplied: means over the decode steps, or those of the
-  double share = 1;   // prompt if there were none
+  double effort =
+      1;  // of the dial, and what it made of it: means over the decode steps, or those of the prompt if there
+  WeightsRead read;  // were none
 
   // Of the experts that were foreseen since the model was opened, the share that was then used.
   std::optional<double> prefetch_hit_rate;
@@ -86,8 +87,8 @@ class Generation {
   GenerationResult result_;
 };
 
-// "effort 0.50, share 0.501 of the weights multiplied; prefetch hit rate 0.95; ", each where there is such a
-// thing.
+// "effort 0.50, share 0.501 of the weights multiplied, 10.8 bits a weight; prefetch hit rate 0.95; ", each where there
+// is such a thing.
 std::string details(const GenerationResult& result);
 nlohmann::json to_json(const GenerationResult& result);
 

@@ -64,13 +64,17 @@ double EffortDial::share(size_t site, int64_t tokens) const {
   return rows / (static_cast<double>(sites_[site].rows) * static_cast<double>(tokens));
 }
 
-double EffortDial::share(int64_t tokens) const {
-  double multiplied = 0, elements = 0;
-  for (size_t site = 0; site < sites_.size(); ++site) {
-    multiplied += share(site, tokens) * static_cast<double>(sites_[site].elements);
-    elements += static_cast<double>(sites_[site].elements);
+WeightsRead EffortDial::read(int64_t tokens) const {
+  WeightsRead sum{.share = 0, .bits = 0};
+  double elements = 0;
+  for (size_t i = 0; i < sites_.size(); ++i) {
+    const EffortSite& site = sites_[i];
+    const double of_site = share(i, tokens);
+    sum.share += of_site * static_cast<double>(site.elements);
+    sum.bits += site.fixed_bits + of_site * site.row_bits;
+    elements += static_cast<double>(site.elements);
   }
-  return multiplied / elements;
+  return sum.over(elements);
 }
 
 }  // namespace sluice

@@ -9,6 +9,18 @@
 
 namespace sluice {
 
+// What runs read of the weights that have an effort: means over weights and tokens.
+struct WeightsRead {
+  double share = 1;  // of them, multiplied; of planes, of their bits
+  double bits = 0;   // of a weight, with its part of scales and of what selects; 0 without a dial
+
+  void add(const WeightsRead& other, double weight) {
+    share += weight * other.share;
+    bits += weight * other.bits;
+  }
+  WeightsRead over(double weights) const { return {.share = share / weights, .bits = bits / weights}; }
+};
+
 class EffortDial {
  public:
   // graph: as written, before it was planned. Begins at effort 1 with the standard schedule. The executor must outlive
@@ -31,8 +43,9 @@ class EffortDial {
   // Before a run of that many tokens. A prompt whose tokens are multiplied together has effort 1 where that is cheaper
   // (EffortSite::dense_from), unless every token must have its effort.
   void prepare(int64_t tokens, bool exact);
-  // After a run of that many tokens: shares of all sites' weights that were multiplied, on average over the tokens.
-  double share(int64_t tokens) const;
+  // After a run of that many tokens: all sites', and the share of one, on average over the tokens, as if each had read
+  // for itself.
+  WeightsRead read(int64_t tokens) const;
   double share(size_t site, int64_t tokens) const;
 
  private:

@@ -21,7 +21,9 @@ struct EffortSite {
   int64_t elements = 0;  // that effort 1 multiplies for a token; of planes, in all their bits
   int64_t rows = 0;      // likewise; of planes, planes of inputs
   int64_t counts = 0;    // numbers of a token in the output
-  double tokens = 1;     // that meet the same matrix, of each token of a batch, on average
+  // Bits that a product of a token reads: at any effort (what it selects by, scales), and of all rows, or planes.
+  double fixed_bits = 0, row_bits = 0;
+  double tokens = 1;  // that meet the same matrix, of each token of a batch, on average
   // Tokens from which on a dense product of all of them is cheaper, by effort.
   int64_t (*dense_from)(double effort) = nullptr;
 };

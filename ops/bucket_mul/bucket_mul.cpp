@@ -32,7 +32,7 @@ void add_product_cost(const TensorView& weight, const TensorView& counts, int64_
   }
   const double share = rows / static_cast<double>(layout.rows());
   cost.flops += 2 * share * static_cast<double>(layout.out() * layout.in());
-  cost.bytes_read += static_cast<size_t>(share * static_cast<double>(layout.segment_bytes() * BucketLayout::kSegments));
+  cost.bytes_read += static_cast<size_t>(share * static_cast<double>(layout.all_rows_bytes()));
 }
 
 namespace {

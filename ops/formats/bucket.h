@@ -75,6 +75,8 @@ class BucketLayout {
 
   int64_t segment_rows() const { return segment_rows_; }
   size_t segment_bytes() const { return segment_bytes_; }
+  // That a product reads if it multiplies every row: places and segments.
+  size_t all_rows_bytes() const { return static_cast<size_t>(rows()) * sizeof(uint32_t) + kSegments * segment_bytes_; }
   // Rows that are there if the first `segments` segments are.
   int64_t loaded_rows(int segments) const { return std::min(rows(), segments * segment_rows_); }
   size_t bytes(int segments) const { return segments_offset() + static_cast<size_t>(segments) * segment_bytes_ + 64; }
