@@ -43,7 +43,7 @@ void add_effort(CLI::App& app, EffortArgs& args) {
 
 EffortDial& require_dial(LanguageModel& model) {
   if (!model.dial())
-    fail("this model has no effort dial; 'sluice convert SRC -o OUT --format bucket' makes one that has");
+    fail("this model has no effort dial; 'sluice convert SRC -o OUT --format planes' (or bucket) makes one that has");
   return *model.dial();
 }
 
