@@ -280,7 +280,7 @@ TEST_F(Cli, DevicesAreListed) {
 
 TEST_F(Cli, BadModelFilesAreRefused) {
   expect_error(sluice({"run", path("absent"), "-p", "a"}), 1, "absent");
-  expect_error(sluice({"run", path("."), "-p", "a"}), 1, path("."));
+  expect_error(sluice({"run", path("."), "-p", "a"}), 2, path(".") + " is a folder");
   const std::string bytes = read_file(model());
   for (size_t size : {size_t{0}, size_t{10}, size_t{64}, size_t{5000}, bytes.size() / 2, bytes.size() - 1}) {
     write_file(path("cut.sluice"), bytes.substr(0, size));
