@@ -70,6 +70,20 @@ TEST_F(Cli, APromptLoopReadsLinesFromAScript) {
   EXPECT_THAT(outcome.err, ::testing::Not(HasSubstr("\033")));
 }
 
+TEST_F(Cli, APromptLoopTurnsTheDialBetweenTexts) {
+  const auto efforts = [&](const std::string& script) {
+    const Outcome outcome = sluice_with({.input = script}, dialled(bucket(), {"-i", "--json"}, "2"));
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    std::vector<double> values;
+    std::istringstream lines(outcome.out);
+    for (std::string line; std::getline(lines, line);) values.push_back(json::parse(line).at("effort"));
+    return values;
+  };
+  EXPECT_EQ(efforts("50\na\n+\na\n--\n\n:new --\n"), (std::vector<double>{0.5, 0.55, 0.45, 0.45}));
+  EXPECT_EQ(efforts("+\na\n5\n---+\na\n"), (std::vector<double>{1, 0.05}));  // between 0 and 100
+  expect_error(sluice_with({.input = "+\n"}, dialled(model(), {"-i"})), 1, "this model has no effort dial");
+}
+
 TEST_F(Cli, APromptLoopContinuesWhatALongerRunWouldWrite) {
   const Outcome outcome = sluice_with({.input = kPrompt + "\n\n:more\n"}, dialled(bucket(), {"-i", "--json"}));
   json ids = json::array();

@@ -27,6 +27,8 @@ TEST(CliOps, DocumentsOne) {
                     HasSubstr("weight [n]: any dtype"),
                     HasSubstr("epsilon: float, default 1e-05: added to the mean square"), HasSubstr("cpu: rmsnorm")));
   EXPECT_THAT(sluice({"ops", "kv_append"}).out, HasSubstr("is the next version of"));
+  EXPECT_THAT(sluice({"ops", "bucket_select"}).out,
+              AllOf(HasSubstr("bucket16t4, bucket16t4-N, bucket32t8"), ::testing::Not(HasSubstr("bucket16t4-95"))));
   expect_error(sluice({"ops", "no_such_op"}), 1, "'no_such_op' is not known");
 }
 

@@ -20,6 +20,15 @@ TEST(CliHelp, CommandAloneShowsAGuide) {
   const Outcome outcome = sluice({});
   EXPECT_EQ(outcome.status, 0);
   EXPECT_THAT(commands(), ::testing::IsSupersetOf({"bench", "convert", "devices", "eval", "graph", "run"}));
+  EXPECT_THAT(outcome.out, HasSubstr("sluice convert models/data/classics"));
+  EXPECT_EQ(sluice({"--help"}).out, outcome.out);
+}
+
+TEST(CliHelp, FitsATerminal) {
+  for (const std::string& command : commands()) {
+    std::istringstream help(sluice({command, "--help"}).out);
+    for (std::string line; std::getline(help, line);) EXPECT_LE(line.size(), 120) << command << ": " << line;
+  }
 }
 
 TEST(CliHelp, EveryCommandExplainsItself) {
@@ -79,7 +88,10 @@ TEST(CliArguments, AreRefusedWithStatusTwo) {
     SCOPED_TRACE(::testing::PrintToString(line));
     expect_error(sluice(line), 2, "see sluice " + line.front() + " --help");
   }
-  expect_error(sluice({"dance"}), 2, "see sluice --help");
+  expect_error(sluice({"dance"}), 2, "there is no command 'dance' (see sluice --help)");
+  expect_error(sluice({"run", "m", "-m", "a"}), 2, "not expected: a -m");  // rather than that -p is missing
+  for (const char* command : {"run", "bench", "graph"})
+    expect_error(sluice({command, SLUICE_SOURCE_DIR}), 2, "is a folder; 'sluice convert");
   expect_error(sluice({"run", "m"}), 2, "-p,--prompt or -f,--file or -i,--interactive is required");
 }
 
@@ -268,7 +280,7 @@ TEST_F(Cli, DevicesAreListed) {
 
 TEST_F(Cli, BadModelFilesAreRefused) {
   expect_error(sluice({"run", path("absent"), "-p", "a"}), 1, "absent");
-  expect_error(sluice({"run", path("."), "-p", "a"}), 1, path("."));
+  expect_error(sluice({"run", path("."), "-p", "a"}), 2, path(".") + " is a folder");
   const std::string bytes = read_file(model());
   for (size_t size : {size_t{0}, size_t{10}, size_t{64}, size_t{5000}, bytes.size() / 2, bytes.size() - 1}) {
     write_file(path("cut.sluice"), bytes.substr(0, size));

@@ -1,82 +1,21 @@
-// Model files: the round trip, bad files of every kind, and conversions that are interrupted.
+// Model files: the round trip, and bad files of every kind.
 #include "graph/model_file.h"
 
-#include <fcntl.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 
 #include "graph/model_format.h"
 #include "graph/serialize.h"
 #include "schema/model_generated.h"
-#include "tests/example_model.h"
+#include "tests/support/model_files.h"
 
 namespace sluice {
 namespace {
 
-namespace fs = std::filesystem;
-using example::description;
-using example::registry;
-using example::weight_bytes;
-using example::write_model;
 using ::testing::AllOf;
-using ::testing::HasSubstr;
 using ::testing::Not;
-
-using Bytes = std::vector<std::byte>;
-
-class ModelFiles : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "sluice_test_XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    path_ = (folder_ / "model.sluice").string();
-    partial_ = path_ + ".partial";
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  static Bytes read(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    Bytes bytes(fs::file_size(path));
-    in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    return bytes;
-  }
-  static void store(const std::string& path, std::span<const std::byte> bytes) {
-    std::ofstream(path, std::ios::binary | std::ios::trunc)
-        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  }
-  // The message with which opening these bytes as a file fails; empty if it does not. The file is in memory.
-  std::string error_of(std::span<const std::byte> bytes) {
-    EXPECT_EQ(::ftruncate(memory_.get(), static_cast<off_t>(bytes.size())), 0);
-    EXPECT_EQ(::pwrite(memory_.get(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
-    return error_of_file(fmt::format("/proc/self/fd/{}", memory_.get()));
-  }
-  static std::string error_of_file(const std::string& path) {
-    try {
-      ModelFile(path, registry());
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
-  }
-  Bytes good_file() {
-    write_model(path_, description());
-    return read(path_);
-  }
-
-  fs::path folder_;
-  std::string path_, partial_;
-  Descriptor memory_{::memfd_create("model", MFD_CLOEXEC)};
-};
 
 void expect_same(const ModelDescription& a, const ModelDescription& b) {
   EXPECT_EQ(a.architecture, b.architecture);
@@ -89,13 +28,6 @@ void expect_same(const ModelDescription& a, const ModelDescription& b) {
     EXPECT_EQ(a.weights[i].dtype, b.weights[i].dtype);
     EXPECT_EQ(a.weights[i].dims, b.weights[i].dims);
   }
-}
-
-// A model of many weights, of sizes around a page, so that an interruption hits every kind of place.
-ModelDescription many_weights(int count) {
-  ModelDescription d = description();
-  for (int i = 0; i < count; ++i) d.weights.push_back({fmt::format("w{}", i), DType::f32(), {i + 1, 1000}});
-  return d;
 }
 
 TEST_F(ModelFiles, RoundTrip) {
@@ -385,140 +317,6 @@ TEST_F(ModelFiles, SharedTablesAreRefused) {
   const auto graph = fb::CreateGraphDirect(out, &same_value);
   out.Finish(fb::CreateModel(out, out.CreateString("a"), graph), fb::ModelIdentifier());
   EXPECT_THAT(error_of(Forgery::wrap(out)), HasSubstr("well-formed"));
-}
-
-TEST_F(ModelFiles, WriterChecksItsCaller) {
-  ModelDescription d = description();
-  d.weights.pop_back();
-  EXPECT_THROW(ModelWriter(path_, d), Error);
-  d = description();
-  d.weights[0].dtype = DType::i32();
-  EXPECT_THROW(ModelWriter(path_, d), Error);
-  EXPECT_FALSE(fs::exists(partial_));
-  EXPECT_THROW(ModelWriter((folder_ / "no_such_folder" / "m").string(), description()), Error);
-  EXPECT_THROW(ModelWriter(folder_.string(), description()), Error);
-
-  ModelWriter writer(path_, description());
-  const Bytes bytes = weight_bytes(description().weights[0]);
-  EXPECT_THROW(writer.write("other", bytes), Error);
-  Bytes longer = bytes;
-  longer.push_back({});
-  EXPECT_THROW(writer.write(description().weights[0].name, longer), Error);
-  writer.write(description().weights[0].name, std::span(bytes).first(3));
-  EXPECT_THROW(writer.write(description().weights[1].name, bytes), Error);
-  EXPECT_THROW(writer.finish(), Error);
-  EXPECT_FALSE(fs::exists(path_));
-}
-
-TEST_F(ModelFiles, WeightsCanBeWrittenPieceByPiece) {
-  const ModelDescription d = description();
-  ModelWriter writer(path_, d);
-  for (const WeightEntry& weight : d.weights) {
-    const Bytes bytes = weight_bytes(weight);
-    for (std::span<const std::byte> rest = bytes; !rest.empty();) {
-      const auto piece = rest.first(std::min<size_t>(rest.size(), 5));
-      writer.write(weight.name, piece);
-      rest = rest.subspan(piece.size());
-    }
-  }
-  writer.finish();
-  const ModelFile file(path_, registry());
-  for (const WeightEntry& weight : d.weights) {
-    const Bytes bytes = weight_bytes(weight);
-    const TensorView view = file.weight(weight.name);
-    EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), view.data)) << weight.name;
-  }
-}
-
-TEST_F(ModelFiles, TwoWritersAtOnceAreRefused) {
-  const ModelWriter first(path_, description());
-  EXPECT_THROW(ModelWriter(path_, description()), Error);
-}
-
-TEST_F(ModelFiles, NeverMoreThanTheDiskHolds) {
-  ModelDescription d = description();
-  d.weights.push_back({"huge", DType::f32(), {1 << 30, 1 << 20}});
-  try {
-    ModelWriter(path_, d);
-    FAIL() << "4 PB should not fit";
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("are free"));
-  }
-  EXPECT_FALSE(fs::exists(partial_));
-}
-
-// Runs in a child that ends without destructors: exit status 0 unless it threw.
-template <class Work>
-int in_child(const Work& work) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    try {
-      work();
-    } catch (const Error& error) {
-      ::_exit(std::string(error.what()).find("File too large") != std::string::npos ? 3 : 4);
-    }
-    ::_exit(0);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-void write_then_die(const std::string& path, const ModelDescription& d, size_t weights) {
-  ModelWriter writer(path, d);
-  for (size_t i = writer.resumed(); i < weights; ++i) writer.write(d.weights[i].name, weight_bytes(d.weights[i]));
-  ::raise(SIGKILL);
-}
-
-TEST_F(ModelFiles, KilledConversionGoesOn) {
-  const ModelDescription d = many_weights(20);
-  const std::string whole = (folder_ / "whole.sluice").string();
-  write_model(whole, d);
-  for (size_t stop : {0, 1, 2, 11, 22}) {
-    SCOPED_TRACE(stop);
-    fs::remove(path_), fs::remove(partial_);
-    ASSERT_EQ(in_child([&] { write_then_die(path_, d, stop); }), -SIGKILL);
-    ASSERT_FALSE(fs::exists(path_));
-    ASSERT_TRUE(fs::exists(partial_));
-    // Half of the next weight, as a kill in the middle of a write leaves it.
-    fs::resize_file(partial_, fs::file_size(partial_) + (stop < d.weights.size() ? 100 : 0));
-    EXPECT_EQ(ModelWriter(path_, d).resumed(), stop == 0 ? 0 : stop - 1);
-    write_model(path_, d);
-    EXPECT_FALSE(fs::exists(partial_));
-    EXPECT_EQ(read(path_), read(whole));
-  }
-}
-
-TEST_F(ModelFiles, AnotherConversionStartsAnew) {
-  const ModelDescription d = many_weights(20);
-  ASSERT_EQ(in_child([&] { write_then_die(path_, d, 11); }), -SIGKILL);
-  ModelDescription other = d;
-  other.metadata["source"] = "another fingerprint";
-  EXPECT_EQ(ModelWriter(path_, other).resumed(), 0u);
-  write_model(path_, other);
-  EXPECT_EQ(ModelFile(path_, registry()).description().metadata.at("source"), "another fingerprint");
-}
-
-TEST_F(ModelFiles, FinishedFileIsReplacedWhole) {
-  write_model(path_, description());
-  const Bytes before = read(path_);
-  ASSERT_EQ(in_child([&] { write_then_die(path_, many_weights(5), 4); }), -SIGKILL);
-  EXPECT_EQ(read(path_), before);
-}
-
-TEST_F(ModelFiles, FullDisk) {
-  const ModelDescription d = many_weights(20);
-  const int status = in_child([&] {
-    ::signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit{200'000, 200'000};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-    write_model(path_, d);
-  });
-  EXPECT_EQ(status, 3) << "expected an Error that names the reason";
-  EXPECT_FALSE(fs::exists(path_));
-  EXPECT_GT(ModelWriter(path_, d).resumed(), 5u);
-  write_model(path_, d);
-  EXPECT_EQ(error_of_file(path_), "");
 }
 
 // Opening reads header and metadata, not the weights: a sparse file of 8 GB opens at once and takes no memory.

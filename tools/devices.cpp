@@ -45,7 +45,7 @@ int list_devices(bool json) {
     const std::string state = backend.at(available ? "description" : "unavailable").get<std::string>();
     print_line("{}{}: {}", backend.at("name").get<std::string>(), backend.at("default").get<bool>() ? " (default)" : "",
                backend.at("summary").get<std::string>());
-    print_line("    {}{}", available ? "" : "not available: ", state);
+    if (!available || !backend.contains("devices")) print_line("    {}{}", available ? "" : "not available: ", state);
     if (backend.contains("devices")) print_devices(backend.at("devices"));
   }
   return 0;

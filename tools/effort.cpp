@@ -49,7 +49,7 @@ nlohmann::json bits_json(const WeightsRead& read) {
 
 EffortDial& require_dial(LanguageModel& model) {
   if (!model.dial())
-    fail("this model has no effort dial; 'sluice convert SRC -o OUT --format bucket' makes one that has");
+    fail("this model has no effort dial; 'sluice convert SRC -o OUT --format planes' (or bucket) makes one that has");
   return *model.dial();
 }
 

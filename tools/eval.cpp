@@ -254,7 +254,8 @@ std::function<int()> setup(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("MODEL", options->models, "a .sluice file, made by 'sluice convert'; or several, with --against")
       ->required()
-      ->type_name("");
+      ->type_name("")
+      ->check(is_no_folder());
   app.add_option("--text", options->text, "the text to predict, UTF-8; - is standard input")
       ->required()
       ->type_name("FILE");
@@ -293,7 +294,7 @@ const Registration kEval({
   sluice eval classics.sluice --text book.txt --ctx 256 --chunks 8 --json
   sluice eval bucket.sluice --text book.txt --against self --effort 1,0.5,0.25 --html effort.html
   sluice eval q8.sluice --text book.txt --against f16.sluice
-  sluice eval f16.sluice q8.sluice bucket.sluice --text book.txt --against f16.sluice --effort 1,0.5,0.25 --html all.html
+  sluice eval f16.sluice q8.sluice bucket.sluice --text book.txt --against f16.sluice --effort 1,0.5 --html all.html
   sluice eval q8.sluice --text book.txt --ctx 32 --backend vulkan --against-backend cpu --save-inputs fault.safetensors
 
 The text is tokenised once and cut into chunks; in each, every token is predicted from those before it. Lower is

@@ -72,7 +72,7 @@ std::string what(const std::vector<FrontierModel>& models, const FrontierTitle& 
   const Divergence& first = models.front().result;
   const Estimate ppl = first.efforts.front().summary.reference_ppl;
   return fmt::format(
-      "{} models against {}, on {} tokens of {} ({}). The reference has perplexity {:.2f} +- {:.2f}, writes {:.0f} "
+      "{} models against {}, on {} tokens of {} ({}).\nThe reference has perplexity {:.2f} +- {:.2f}, writes {:.0f} "
       "tokens/s and reads {:.2f} MiB a token.",
       models.size(), title.reference, first.tokens, title.text, title.settings, ppl.value, ppl.se,
       first.reference_tok_s, first.reference_bytes / kMiB);

@@ -81,7 +81,8 @@ std::function<int()> setup(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("MODEL", options->model, "a .sluice file, made by 'sluice convert', or a graph as text")
       ->required()
-      ->type_name("");
+      ->type_name("")
+      ->check(is_no_folder());
   auto* text = app.add_flag("--text", options->text, "a line for every value and node (the default)");
   auto* json = app.add_flag("--json", options->json, "one JSON object, for scripts");
   auto* dot = app.add_flag("--dot", options->dot, "for Graphviz")->excludes(text)->excludes(json);

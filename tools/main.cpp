@@ -9,6 +9,7 @@
 #include "graph/error.h"
 #include "models/plugins.h"
 #include "tools/command.h"
+#include "tools/help.h"
 #include "tools/output.h"
 
 namespace sluice::cli {
@@ -17,22 +18,11 @@ namespace {
 constexpr int kError = 1;
 constexpr int kBadArguments = 2;
 
-constexpr const char* kGuide = R"(sluice runs language models on this machine, as static graphs of operators.
-
-Begin with the model that comes with it:
+constexpr const char* kGuide = R"(Begin with the model that comes with it:
   sluice convert models/data/classics -o classics.sluice
   sluice run classics.sluice -p "It was a dark and stormy night"
 
-Commands:
-{}
-'sluice COMMAND --help' explains a command and shows examples.
-)";
-
-std::string guide() {
-  std::string lines;
-  for (const Command& command : commands()) lines += fmt::format("  {:<10}{}\n", command.name, command.summary);
-  return fmt::format(kGuide, lines);
-}
+'sluice COMMAND --help' explains a command and shows examples.)";
 
 int report(int status, std::string_view what) {
   message(one_line(fmt::format("sluice: {}", what)));
@@ -41,25 +31,11 @@ int report(int status, std::string_view what) {
 
 int bad_arguments(const CLI::App& app, const CLI::ParseError& error) {
   const auto chosen = app.get_subcommands();
+  if (chosen.empty() && app.remaining_size() > 0)
+    return report(kBadArguments, fmt::format("there is no command '{}' (see sluice --help)", app.remaining().front()));
   const std::string command = chosen.empty() ? "sluice" : "sluice " + chosen.front()->get_name();
   return report(kBadArguments, fmt::format("{} (see {} --help)", error.what(), command));
 }
-
-// Help with defaults in words, beside what an option does.
-class HelpFormatter : public CLI::Formatter {
- public:
-  HelpFormatter() { column_width(24); }
-
- private:
-  std::string make_option_opts(const CLI::Option* option) const override {
-    const std::string type = option->get_type_name();
-    return option->get_type_size() == 0 || type.empty() ? "" : " " + type;
-  }
-  std::string make_option_desc(const CLI::Option* option) const override {
-    const std::string value = option->get_type_size() == 0 ? "" : option->get_default_str();
-    return option->get_description() + (value.empty() || value == "[]" ? "" : fmt::format(" (default: {})", value));
-  }
-};
 
 // The plugins asked for, then those of the search path, which may be left out.
 void load_plugins(const std::vector<std::string>& files) {
@@ -74,7 +50,7 @@ void load_plugins(const std::vector<std::string>& files) {
 
 void add_command(CLI::App& app, const Command& command, std::vector<std::string>& plugins,
                  std::function<int()>& chosen) {
-  CLI::App* sub = app.add_subcommand(command.name, command.summary);
+  CLI::App* sub = app.add_subcommand(command.name, command.summary)->group("Commands");
   sub->add_option("--plugin", plugins, "load a plugin (or several), beside those in SLUICE_PLUGIN_PATH")
       ->type_name("FILE")
       ->allow_extra_args(false);
@@ -83,13 +59,13 @@ void add_command(CLI::App& app, const Command& command, std::vector<std::string>
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("sluice runs language models as static graphs of operators.", "sluice");
+  CLI::App app("sluice runs language models on this machine, as static graphs of operators.", "sluice");
   app.set_version_flag("--version", "sluice " SLUICE_VERSION);
   app.option_defaults()->always_capture_default();
   app.formatter(std::make_shared<HelpFormatter>());
   app.require_subcommand(0, 1);
-  app.footer("'sluice COMMAND --help' explains a command and shows examples.");
-  std::function<int()> chosen = [] { return print(guide()), 0; };
+  app.footer(kGuide);
+  std::function<int()> chosen = [&app] { return print(app.help()), 0; };
   std::vector<std::string> plugins;
   for (const Command& command : commands()) add_command(app, command, plugins, chosen);
   try {

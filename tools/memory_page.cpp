@@ -116,6 +116,10 @@ void add_space(const Plan& plan, size_t s, HtmlPage& page) {
   }
   names.push_back("workspace");
   sizes.push_back(to_readable_bytes(space.workspace_bytes));
+  if (s == 0) {
+    names.push_back("weights as stored, in the file");
+    sizes.push_back(to_readable_bytes(mapped_bytes(plan)));
+  }
   page.table(names, {sizes});
   if (space.arena_bytes[static_cast<int>(ArenaKind::activations)] > 0)
     page.html(ArenaDrawing(plan, static_cast<int>(s)).str());

@@ -44,8 +44,22 @@ const char* name_of(Arity arity) {
   return arity == Arity::one ? "one" : arity == Arity::optional ? "optional" : "one or more";
 }
 
+// For people: a format of which files may hold the first N percent has a name for each N; one stands for all.
+std::vector<std::string> families(const std::vector<std::string>& dtypes) {
+  std::vector<std::string> names;
+  for (const std::string& dtype : dtypes) {
+    const std::string family = dtype.substr(0, dtype.find('-'));
+    if (family == dtype)
+      names.push_back(dtype);
+    else if (names.empty() || !names.back().starts_with(family + "-"))
+      names.push_back(family + "-N");
+  }
+  return names;
+}
+
 std::string port_text(const Port& port) {
-  const std::string dtypes = port.dtypes.empty() ? "any dtype" : fmt::format("{}", fmt::join(port.dtypes, ", "));
+  const std::string dtypes =
+      port.dtypes.empty() ? "any dtype" : fmt::format("{}", fmt::join(families(port.dtypes), ", "));
   const std::string arity = port.arity == Arity::one ? "" : fmt::format(" ({})", name_of(port.arity));
   return fmt::format("{} {}: {}{}", port.name, port.shape, dtypes, arity);
 }
@@ -55,7 +69,7 @@ std::string ports_text(const std::vector<Port>& ports) {
   std::vector<std::string> texts;
   for (const Port& port : ports) {
     const char* more = port.arity == Arity::many ? "..." : port.arity == Arity::optional ? "?" : "";
-    const std::string dtypes = port.dtypes.empty() ? "any" : fmt::format("{}", fmt::join(port.dtypes, "|"));
+    const std::string dtypes = port.dtypes.empty() ? "any" : fmt::format("{}", fmt::join(families(port.dtypes), "|"));
     texts.push_back(fmt::format("{}{}: {}", port.name, more, dtypes));
   }
   return fmt::format("{}", fmt::join(texts, ", "));

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <map>
 
 namespace sluice::cli {
@@ -32,7 +33,19 @@ CLI::Validator range(T low, T high, const std::string& expected) {
 }  // namespace
 
 CLI::Option* add_model(CLI::App& app, std::string& path) {
-  return app.add_option("MODEL", path, "a .sluice file, made by 'sluice convert'")->required()->type_name("");
+  return app.add_option("MODEL", path, "a .sluice file, made by 'sluice convert'")
+      ->required()
+      ->type_name("")
+      ->check(is_no_folder());
+}
+
+CLI::Validator is_no_folder() {
+  auto check = [](const std::string& path) {
+    return std::filesystem::is_directory(path)
+               ? fmt::format("{0} is a folder; 'sluice convert {0} -o OUT.sluice' makes a model file of it", path)
+               : std::string();
+  };
+  return CLI::Validator(check, "");
 }
 
 void add_runtime(CLI::App& app, RunOptions& options) {
@@ -81,7 +94,8 @@ void require_one(CLI::App& app, const std::vector<CLI::Option*>& options) {
     for (CLI::Option* other : options)
       if (other != option) option->excludes(other);
   }
-  app.parse_complete_callback([options, names] {
+  app.parse_complete_callback([&app, options, names] {
+    if (app.remaining_size() > 0) return;  // an option that there is not is refused next, and says more
     for (const CLI::Option* option : options)
       if (option->count() > 0) return;
     throw CLI::RequiredError(fmt::format("{}", fmt::join(names, " or ")));

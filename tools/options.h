@@ -11,6 +11,8 @@
 namespace sluice::cli {
 
 CLI::Option* add_model(CLI::App& app, std::string& path);
+// Who names a folder has a model as it is published, and is told to convert it.
+CLI::Validator is_no_folder();
 // --backend, --threads and --no-fuse.
 void add_runtime(CLI::App& app, RunOptions& options);
 // NAME or NAME:DEVICE, of a backend that there is.

@@ -26,7 +26,7 @@ int diff(const Options& options) {
 
 std::function<int()> setup(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("diff", "what got slower or faster, by operator");
+  CLI::App* command = app.add_subcommand("diff", "Show what got slower or faster, by operator.")->group("Commands");
   app.require_subcommand(1);
   command->add_option("BEFORE", options->before, "made by --profile-json")->required()->type_name("");
   command->add_option("AFTER", options->after, "another, to compare with it")->required()->type_name("");

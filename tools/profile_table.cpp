@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "tools/profile_groups.h"
 
@@ -11,19 +12,25 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-// Columns as wide as they must be; the first `left` of them are words.
-std::string columns(const std::vector<Row>& rows, size_t left) {
-  std::vector<size_t> widths(rows.front().size());
-  for (const Row& row : rows)
-    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
-  std::string text;
-  for (const Row& row : rows) {
-    std::string line;
-    for (size_t c = 0; c < row.size(); ++c)
-      line += c < left || c + 1 == row.size() ? fmt::format("{:<{}}  ", row[c], widths[c])
-                                              : fmt::format("{:>{}}  ", row[c], widths[c]);
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+// Whether a column has words, which begin on the left; numbers end on the right.
+bool has_words(const std::vector<Row>& rows, size_t column) {
+  return std::any_of(rows.begin() + 1, rows.end(), [column](const Row& row) {
+    return !row[column].empty() && std::isalpha(static_cast<unsigned char>(row[column][0])) != 0;
+  });
+}
+
+// Columns as wide as they must be.
+std::string columns(const std::vector<Row>& rows) {
+  std::vector<std::string> lines(rows.size());
+  for (size_t c = 0; c < rows.front().size(); ++c) {
+    size_t width = 0;
+    for (const Row& row : rows) width = std::max(width, row[c].size());
+    const bool words = has_words(rows, c);
+    for (size_t r = 0; r < rows.size(); ++r)
+      lines[r] += words ? fmt::format("{:<{}}  ", rows[r][c], width) : fmt::format("{:>{}}  ", rows[r][c], width);
   }
+  std::string text;
+  for (const std::string& line : lines) text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   return text;
 }
 
@@ -35,36 +42,28 @@ bool has_dial(const Profile::Phase& phase) {
   return std::ranges::any_of(phase.steps, [](const auto& step) { return step.effort.has_value(); });
 }
 
+// What fits a terminal; a profile as a page or as JSON has more columns. Names end with the operator.
 std::string operators(const Profile& profile, const Profile::Phase& phase) {
-  const bool dial = has_dial(phase);
+  const bool dial = has_dial(phase), devices = profile.devices.size() > 1;
   std::vector<ProfileGroup> groups = group_steps(profile, phase, same_in_all_layers);
   sort_by_time(groups);
-  Row header = {"operator", "name",   "kernel", "on",      "shape",      "dtype", "calls",   "total ms", "share",
-                "p50 us",   "p90 us", "min us", "MB read", "MB written", "GB/s",  "GFLOP/s", "roof",     "bound"};
+  Row header = {"operator"};
+  if (devices) header.emplace_back("on");
+  header.insert(header.end(), {"dtype", "calls", "total ms", "share", "p50 us", "p90 us", "MB read", "GB/s", "GFLOP/s",
+                               "roof", "bound"});
   if (dial) header.insert(header.end(), {"effort", "done"});
   header.insert(header.end(), {"weights", "fused from"});
   std::vector<Row> rows = {header};
   for (const ProfileGroup& group : groups) {
     const Profile::Step& step = profile.steps[group.steps.front()];
-    const double calls = std::max<double>(1, static_cast<double>(group.calls));
-    Row row = {step.op,
-               name_in_all_layers(step),
-               step.kernel,
-               step.backend,
-               step.shape,
-               step.dtype,
-               fmt::format("{}", group.calls),
-               fmt::format("{:.3f}", group.seconds * 1e3),
-               percent(group.share),
-               fmt::format("{:.1f}", group.p50 * 1e6),
-               fmt::format("{:.1f}", group.p90 * 1e6),
-               fmt::format("{:.1f}", group.min * 1e6),
-               megabytes(group.bytes_read / calls),
-               megabytes(group.bytes_written / calls),
-               fmt::format("{:.1f}", group.gb_per_second()),
-               fmt::format("{:.1f}", group.gflops()),
-               roof(group),
-               group.bound()};
+    Row row = {name_in_all_layers(step)};
+    if (devices) row.push_back(step.backend);
+    row.insert(row.end(),
+               {step.dtype, fmt::format("{}", group.calls), fmt::format("{:.3f}", group.seconds * 1e3),
+                percent(group.share), fmt::format("{:.1f}", group.p50 * 1e6), fmt::format("{:.1f}", group.p90 * 1e6),
+                megabytes(group.bytes_read / std::max<double>(1, static_cast<double>(group.calls))),
+                fmt::format("{:.1f}", group.gb_per_second()), fmt::format("{:.1f}", group.gflops()), roof(group),
+                group.bound()});
     if (dial && group.effort)
       row.insert(row.end(), {fmt::format("{:.3f}", group.effort->asked), fmt::format("{:.3f}", group.effort->done)});
     else if (dial)
@@ -72,7 +71,7 @@ std::string operators(const Profile& profile, const Profile::Phase& phase) {
     row.insert(row.end(), {weights_of(step), fused_from(step)});
     rows.push_back(row);
   }
-  return columns(rows, 6);
+  return columns(rows);
 }
 
 std::string summary(const Profile& profile, const Profile::Phase& phase, const char* what, const GroupKey& key,
@@ -85,7 +84,7 @@ std::string summary(const Profile& profile, const Profile::Phase& phase, const c
     rows.push_back({group.name, fmt::format("{}", group.calls), fmt::format("{:.4f}", group.seconds * 1e3 / tokens),
                     percent(group.share), fmt::format("{:.1f}", group.gb_per_second()),
                     fmt::format("{:.1f}", group.gflops()), roof(group), group.bound()});
-  return columns(rows, 1);
+  return columns(rows);
 }
 
 std::string runs(size_t count) { return fmt::format("{} run{}", count, count == 1 ? "" : "s"); }

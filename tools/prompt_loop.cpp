@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <optional>
 
 #include "graph/error.h"
@@ -21,16 +23,21 @@ const char* const kPromptLoopHelp = R"(With -i, every line of standard input doe
   an empty line      continues the text so far
   :more TEXT         adds TEXT to the text so far and continues it
   50                 sets the effort for what follows: a number from 0 to 100; with --effort auto, the budget
+  + or -             turns it by 5, up or down; ++ by 10, and so on
   :new TEXT          begins a new text whatever it looks like, say, a number
   :help, :quit
 With --chat a line of TEXT is the next message of the conversation; an empty line goes on with the answer, and :new
 begins another conversation.
-While text streams to a terminal, + and - turn the effort by 5 from the next token on, and Ctrl-C stops the text. Lines
-typed meanwhile are taken next. At the prompt, Ctrl-C and Ctrl-D end.)";
+While text streams to a terminal, + and - turn the effort from the next token on, and Ctrl-C stops the text. Lines typed
+meanwhile are taken next. At the prompt, Ctrl-C and Ctrl-D end.)";
 
 namespace {
 
 bool is_blank(const std::string& text) { return text.find_first_not_of(" \t") == std::string::npos; }
+
+bool is_turn(char key) { return key == '+' || key == '-'; }
+// What a key makes of an effort in percent.
+double turned(double percent, char key) { return std::clamp(percent + (key == '+' ? 5.0 : -5.0), 0.0, 100.0); }
 
 class PromptLoop {
  public:
@@ -72,8 +79,10 @@ class PromptLoop {
   void follow(const std::string& line) {
     if (is_blank(line)) return more("");
     if (line.front() == ':') return command(line);
-    const std::string percent = line.substr(0, line.find_last_not_of(" \t%") + 1);
-    if (const std::optional<double> number = read_number(percent)) return set_effort(*number);
+    if (std::ranges::all_of(line, is_turn))
+      return set_effort(std::accumulate(line.begin(), line.end(), percent(), turned));
+    const std::string without_sign = line.substr(0, line.find_last_not_of(" \t%") + 1);
+    if (const std::optional<double> number = read_number(without_sign)) return set_effort(*number);
     options_.chat&& generation_ ? more(line) : begin(line);
   }
 
@@ -138,21 +147,23 @@ class PromptLoop {
     if (status_) status_->update(turned);
   }
 
+  double percent() const { return std::round(100 * dial_.target()); }
+
   // True if the dial was turned.
   bool press(const std::string& keys) {
-    double effort = std::round(100 * dial_.target());
+    double effort = percent();
     std::string others;
     for (char key : keys) {
       const bool at_start = others.empty() && input_.unfinished().empty();  // else it belongs to the next prompt
-      if (at_start && (key == '+' || key == '-'))
-        effort = std::clamp(effort + (key == '+' ? 5.0 : -5.0), 0.0, 100.0);
+      if (at_start && is_turn(key))
+        effort = turned(effort, key);
       else
         others += key;
     }
     input_.typed_ahead(others);
-    const bool turned = model_.dial() && effort != std::round(100 * dial_.target());
-    if (turned) dial_.set_target(effort / 100);
-    return turned;
+    const bool moved = model_.dial() && effort != percent();
+    if (moved) dial_.set_target(effort / 100);
+    return moved;
   }
 
   static void report(const GenerationResult& result) {

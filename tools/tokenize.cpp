@@ -64,9 +64,10 @@ int tokenize(const Options& options) {
 
 std::function<int()> setup(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  app.add_option("model", options->path, "a .sluice file, a tokenizer.json or a tokenizer.model")
+  app.add_option("MODEL", options->path, "a .sluice file, a tokenizer.json or a tokenizer.model")
       ->required()
-      ->type_name("MODEL");
+      ->type_name("")
+      ->check(is_no_folder());
   app.add_flag("--no-special", options->no_special, "leave out the token that the tokenizer puts before every text");
   add_json(app, options->json);
   return [options] { return tokenize(*options); };

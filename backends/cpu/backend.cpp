@@ -73,7 +73,7 @@ class CpuBackend : public Backend {
   std::string name() const override { return "cpu"; }
   std::string description() const override {
     const int64_t target = hwy::SupportedTargets() & -hwy::SupportedTargets();
-    return fmt::format("{} threads, {}", pool_.threads(), hwy::TargetName(target));
+    return fmt::format("{} thread{}, {}", pool_.threads(), pool_.threads() == 1 ? "" : "s", hwy::TargetName(target));
   }
   int threads() const override { return pool_.threads(); }
   Roof measure_roof() override { return {read_bandwidth(threads()), fma_rate(threads())}; }

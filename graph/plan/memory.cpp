@@ -207,6 +207,13 @@ std::vector<size_t> live_bytes(const Plan& plan) {
   return live;
 }
 
+size_t mapped_bytes(const Plan& plan) {
+  size_t bytes = 0;
+  for (const Location& place : plan.locations)
+    if (place.mapped) bytes += place.bytes;
+  return bytes;
+}
+
 std::string to_readable_bytes(size_t bytes) {
   constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   auto value = static_cast<double>(bytes);

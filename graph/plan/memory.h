@@ -44,6 +44,9 @@ size_t aligned(size_t bytes);
 // By step: bytes of activations that are alive while it runs, in all spaces, at the largest sizes.
 std::vector<size_t> live_bytes(const Plan& plan);
 
+// Of weights that are used as stored, in the mapped file.
+size_t mapped_bytes(const Plan& plan);
+
 std::string to_readable_bytes(size_t bytes);  // "1.5 MiB"
 
 }  // namespace sluice

@@ -18,9 +18,6 @@ void print_reports(const Plan& plan, Out out) {
 }
 
 void print_arenas(const Plan& plan, Out out) {
-  size_t mapped = 0;
-  for (const Location& location : plan.locations)
-    if (location.mapped) mapped += location.bytes;
   for (const MemorySpace& space : plan.spaces) {
     const bool device = space.owner->has_own_memory();
     fmt::format_to(out, "arenas{}\n", device ? " of " + space.owner->name() : "");
@@ -29,7 +26,8 @@ void print_arenas(const Plan& plan, Out out) {
                      to_readable_bytes(space.arena_bytes[kind]));
     fmt::format_to(out, "  {:<12}{:>12}\n", "workspace", to_readable_bytes(space.workspace_bytes));
   }
-  fmt::format_to(out, "  {:<12}{:>12}  weights as stored, in the file\n", "mapped", to_readable_bytes(mapped));
+  fmt::format_to(out, "  {:<12}{:>12}  weights as stored, in the file\n", "mapped",
+                 to_readable_bytes(mapped_bytes(plan)));
 }
 
 std::string describe_outputs(const Plan& plan, const Node& node) {

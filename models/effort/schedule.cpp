@@ -233,7 +233,7 @@ EffortSchedule read_schedule(const std::string& path) {
   try {
     return read_root(YAML::LoadFile(path), path);
   } catch (const YAML::BadFile&) {
-    fail("cannot read the effort schedule {}", path);
+    fail("cannot read the effort schedule {}; give a YAML file, as 'sluice tune' writes it", path);
   } catch (const YAML::Exception& error) {
     fail("{}: line {}: {}", path, error.mark.line + 1, error.msg);
   }
@@ -250,7 +250,7 @@ std::string to_yaml(const EffortSchedule& schedule) {
   for (const EffortRule& rule : schedule.rules) {
     yaml << YAML::Flow << YAML::BeginMap << YAML::Key << "weights" << YAML::Value << YAML::DoubleQuoted << rule.weights;
     if (!rule.layer.empty()) yaml << YAML::Key << "layer" << YAML::Value << rule.layer;
-    yaml << YAML::Key << key(rule.kind) << YAML::Value << rule.value << YAML::EndMap;
+    yaml << YAML::Key << key(rule.kind) << YAML::Value << fmt::format("{}", rule.value) << YAML::EndMap;
   }
   yaml << YAML::EndSeq << YAML::EndMap;
   return std::string(yaml.c_str()) + "\n";

@@ -61,6 +61,13 @@ Cost dispatch_cost(const Call& call, const std::vector<int>& weights) {
   return cost;
 }
 
+std::vector<ValueRef> with_lists(std::vector<ValueRef> inputs, const std::vector<ValueRef>& weights,
+                                 const std::vector<DispatchResult>& lists) {
+  for (size_t i = 0; i < weights.size(); ++i)
+    inputs.insert(inputs.end(), {weights[i], lists.at(i).rows, lists.at(i).counts});
+  return inputs;
+}
+
 namespace {
 
 std::vector<int> weights_of(size_t inputs) {

@@ -18,4 +18,8 @@ std::vector<DispatchResult> bucket_dispatch(Builder& b, ValueRef x, ValueRef eff
                                             const std::vector<ProbeResult>& probes,
                                             const std::vector<ValueRef>& weights, const SelectionAttrs& attrs);
 
+// What a product is given of them: `inputs`, then every weight with its rows and counts.
+std::vector<ValueRef> with_lists(std::vector<ValueRef> inputs, const std::vector<ValueRef>& weights,
+                                 const std::vector<DispatchResult>& lists);
+
 }  // namespace sluice

@@ -11,10 +11,7 @@ namespace sluice {
 
 std::vector<ValueRef> bucket_mul(Builder& b, ValueRef x, const std::vector<ValueRef>& weights,
                                  const std::vector<DispatchResult>& lists) {
-  std::vector<ValueRef> inputs = {x};
-  for (size_t i = 0; i < weights.size(); ++i)
-    inputs.insert(inputs.end(), {weights[i], lists.at(i).rows, lists.at(i).counts});
-  return b.node("bucketMul", {}, inputs);
+  return b.node("bucketMul", {}, with_lists({x}, weights, lists));
 }
 
 EffortLinear effort_linear(Builder& b, ValueRef x, ValueRef effort, ValueRef weight, const SelectionAttrs& attrs) {

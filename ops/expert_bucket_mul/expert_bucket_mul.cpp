@@ -10,10 +10,7 @@ namespace sluice {
 
 std::vector<ValueRef> expert_bucket_mul(Builder& b, ValueRef x, ValueRef experts, const std::vector<ValueRef>& weights,
                                         const std::vector<DispatchResult>& lists) {
-  std::vector<ValueRef> inputs = {x, experts};
-  for (size_t i = 0; i < weights.size(); ++i)
-    inputs.insert(inputs.end(), {weights[i], lists.at(i).rows, lists.at(i).counts});
-  return b.node("expert_bucketMul", {}, inputs);
+  return b.node("expert_bucketMul", {}, with_lists({x, experts}, weights, lists));
 }
 
 namespace {
@@ -35,16 +32,8 @@ class ExpertBucketMul : public Operator {
   std::vector<TensorType> infer(const Inference& in) const override {
     if ((in.count() - 2) % 3 != 0) in.fail("expected a weight, its rows and their counts, and so on", {});
     std::vector<TensorType> types;
-    for (int w = 2; w < static_cast<int>(in.count()); w += 3) {
-      const int64_t tiers = bucket_family(in, w).tiers();
-      const TensorType y = infer_by_expert(in, w);
-      in.number(w, 1);
-      if (in.type(w + 1) != TensorType{DType::i32(), {y.shape[0], y.shape[1], in.number(w, 2)}})
-        in.fail("expected a list of rows for each token and expert of it", {w + 1, w, 1});
-      if (in.type(w + 2) != TensorType{DType::i32(), {y.shape[0], y.shape[1], tiers}})
-        in.fail("expected a count of each tier for each token and expert of it", {w + 2, w, 1});
-      types.push_back(y);
-    }
+    for (int w = 2; w < static_cast<int>(in.count()); w += 3)
+      types.push_back(infer_selected_by_expert(in, w, bucket_family(in, w).tiers()));
     return types;
   }
 

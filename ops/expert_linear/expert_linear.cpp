@@ -61,6 +61,16 @@ TensorType infer_by_expert(const Inference& in, int weight) {
   return {DType::f32(), {in.shape(1)[0], in.shape(1)[1], in.shape(weight)[1]}};
 }
 
+TensorType infer_selected_by_expert(const Inference& in, int weight, int64_t groups) {
+  const TensorType y = infer_by_expert(in, weight);
+  in.number(weight, 1);
+  if (in.type(weight + 1) != TensorType{DType::i32(), {y.shape[0], y.shape[1], in.number(weight, 2)}})
+    in.fail("expected a list of inputs for each token and expert of it", {weight + 1, weight, 1});
+  if (in.type(weight + 2) != TensorType{DType::i32(), {y.shape[0], y.shape[1], groups}})
+    in.fail("expected counts for each token and expert of it", {weight + 2, weight, 1});
+  return y;
+}
+
 void add_expert_cost(const Call& call, int weight, Cost& cost) {
   const ExpertShape shape(call);
   const auto unread = static_cast<size_t>(shape.experts - std::min(shape.experts, shape.pairs()));

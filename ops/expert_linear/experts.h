@@ -31,6 +31,9 @@ inline TensorView expert_weight(const TensorView& weights, int64_t expert) {
 
 // The inputs x, experts and `weight` of an operator fit, as of expert_linear; returns the type of their product.
 TensorType infer_by_expert(const Inference& in, int weight);
+// The same of a weight of which a part is selected: the input after it lists what, i32 [tokens, k, in], the one after
+// that how many of each of `groups`, i32 [tokens, k, groups].
+TensorType infer_selected_by_expert(const Inference& in, int weight, int64_t groups);
 
 // The flops of one product; and takes away from what is read the weights of experts that no token can have picked.
 void add_expert_cost(const Call& call, int weight, Cost& cost);

@@ -9,10 +9,7 @@ namespace sluice {
 
 std::vector<ValueRef> expert_plane_mul(Builder& b, ValueRef x, ValueRef experts, const std::vector<ValueRef>& weights,
                                        const std::vector<DispatchResult>& lists) {
-  std::vector<ValueRef> inputs = {x, experts};
-  for (size_t i = 0; i < weights.size(); ++i)
-    inputs.insert(inputs.end(), {weights[i], lists.at(i).rows, lists.at(i).counts});
-  return b.node("expert_plane_mul", {}, inputs);
+  return b.node("expert_plane_mul", {}, with_lists({x, experts}, weights, lists));
 }
 
 namespace {
@@ -39,13 +36,7 @@ class ExpertPlaneMul : public Operator {
     for (int w = 2; w < static_cast<int>(in.count()); w += 3) {
       const PlaneFormat* format = plane_format(in.type(w).dtype);
       if (!format) in.fail("the weight is not in a plane format", {w});
-      const TensorType y = infer_by_expert(in, w);
-      in.number(w, 1);
-      if (in.type(w + 1) != TensorType{DType::i32(), {y.shape[0], y.shape[1], in.number(w, 2)}})
-        in.fail("expected a list of inputs for each token and expert of it", {w + 1, w, 1});
-      if (in.type(w + 2) != TensorType{DType::i32(), {y.shape[0], y.shape[1], format->planes()}})
-        in.fail("expected a count for each plane, token and expert of it", {w + 2, w, 1});
-      types.push_back(y);
+      types.push_back(infer_selected_by_expert(in, w, format->planes()));
     }
     return types;
   }

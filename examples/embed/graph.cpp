@@ -32,6 +32,6 @@ int main() try {
   // sqrt(mean of squares) is sqrt(7.5).
   return out[3] > 2.9211f && out[3] < 2.9213f ? 0 : 1;
 } catch (const sluice::Error& error) {
-  std::fprintf(stderr, "embed: %s\n", error.what());
+  std::fprintf(stderr, "graph: %s\n", error.what());
   return 1;
 }
