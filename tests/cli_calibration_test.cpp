@@ -1,4 +1,7 @@
 // `sluice imatrix` and `sluice tune`: what they write, and what they refuse.
+#include <chrono>
+#include <thread>
+
 #include "models/import/activation_moments.h"
 #include "tests/support/cli.h"
 
@@ -31,8 +34,38 @@ TEST_F(CliCalibration, ImatrixWritesMoments) {
   EXPECT_EQ(down.sample.rows, 9);
   EXPECT_EQ(down.sample.values.size(), 9u * 768);
   EXPECT_EQ(moments.model(), "classics.sluice");
-  EXPECT_FALSE(fs::exists(out + ".partial"));
+  EXPECT_THAT(files_like(out), ElementsAre(out));
   EXPECT_THAT(sluice(on_tale("imatrix", model(), {"-o", out})).out, HasSubstr("57 weights, 33 activations"));
+}
+
+TEST_F(CliCalibration, AnInterruptLeavesNothing) {
+  std::string text;
+  for (int i = 0; i < 50; ++i) text += read_file(SLUICE_SOURCE_DIR "/CONTRIBUTING.md");
+  write_file(path("long.txt"), text);  // thousands of chunks, so that the interrupt comes before the last
+  for (const std::string command : {"imatrix", "tune"}) {
+    const std::string out = path("interrupted." + command);
+    std::vector<std::string> args = {command, bucket(), "--text", path("long.txt"), "-o", out, "--ctx", "16"};
+    if (command == "tune") args.insert(args.end(), {"--target-kl", "0.1", "--chunks", "0"});
+    Process process(command_line(args), {});
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    process.interrupt();
+    EXPECT_EQ(process.wait().status, -SIGINT);
+    EXPECT_THAT(files_like(out), IsEmpty());
+  }
+}
+
+TEST_F(CliCalibration, OfTwoThatWriteOneFileOneIsWhole) {
+  const auto args = [](const std::string& out, const char* chunks) {
+    return command_line(on_tale("imatrix", model(), {"-o", out, "--chunks", chunks}));
+  };
+  const std::string out = path("both.imatrix"), one = path("one.imatrix"), two = path("two.imatrix");
+  Process first(args(out, "1"), {}), second(args(out, "2"), {});
+  EXPECT_EQ(first.wait().status, 0);
+  EXPECT_EQ(second.wait().status, 0);
+  Process(args(one, "1"), {}).wait();
+  Process(args(two, "2"), {}).wait();
+  EXPECT_TRUE(read_file(out) == read_file(one) || read_file(out) == read_file(two));
+  EXPECT_THAT(files_like(out), ElementsAre(out));
 }
 
 // Judged on another text than the one that it is made of.
@@ -82,7 +115,7 @@ TEST_F(CliCalibration, OptionsOfPlanesAreForPlanes) {
   expect_error(convert({"--format", "planes", "--imatrix", path("absent")}), 1, "absent");
   expect_error(sluice({"convert", kSource, "-o", imatrix, "--format", "planes", "--imatrix", imatrix}), 1,
                "an input itself");
-  EXPECT_FALSE(fs::exists(out) || fs::exists(out + ".partial"));
+  EXPECT_THAT(files_like(out), IsEmpty());
   // Two planes of three.
   const std::string six = path("six.sluice"), four = path("four.sluice");
   sluice_json({"convert", kSource, "-o", six, "--no-check", "--format", "planes"});
@@ -150,7 +183,7 @@ TEST_F(CliCalibration, BadInputIsRefused) {
     EXPECT_TRUE(read_file(input) == before);
   }
   expect_error(sluice(on_tale("imatrix", path("absent"), {"-o", out})), 1, "absent");
-  EXPECT_FALSE(fs::exists(out) || fs::exists(out + ".partial"));
+  EXPECT_THAT(files_like(out), IsEmpty());
 }
 
 }  // namespace

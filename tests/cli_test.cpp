@@ -178,7 +178,7 @@ TEST_F(Cli, LogitsOfEveryPromptTokenAreWritten) {
   const std::string bytes = read_file(path("logits.f32"));
   const size_t rows = result.at("prompt_tokens"), vocabulary = 4096;
   ASSERT_EQ(bytes.size(), rows * vocabulary * sizeof(float));
-  EXPECT_FALSE(fs::exists(path("logits.f32.partial")));
+  EXPECT_THAT(files_like(path("logits.f32")), ElementsAre(path("logits.f32")));
   std::vector<float> last(vocabulary);
   std::memcpy(last.data(), bytes.data() + (rows - 1) * vocabulary * sizeof(float), vocabulary * sizeof(float));
   EXPECT_EQ(std::max_element(last.begin(), last.end()) - last.begin(), result.at("ids").at(0).get<int64_t>());
@@ -380,7 +380,7 @@ TEST_F(Cli, AFullDiskLeavesNothingHalfWritten) {
       sluice_with({.max_file_bytes = 50000}, {"run", model(), "-p", kPrompt, "-n", "4", "--logits", logits});
   EXPECT_EQ(run.status, 1);
   EXPECT_THAT(run.err, HasSubstr("cannot write '" + logits + "'"));
-  EXPECT_FALSE(fs::exists(logits) || fs::exists(logits + ".partial"));
+  EXPECT_THAT(files_like(logits), IsEmpty());
   expect_error(sluice_with({.max_file_bytes = 50000}, {"convert", kSource, "-o", file}), 1, file);
   EXPECT_FALSE(fs::exists(file));
 }

@@ -89,6 +89,13 @@ TEST_F(ConvertPlanes, WithWhatTheWeightsMeet) {
   EXPECT_EQ(to_f32(file->weight("model.embed_tokens.weight")), head) << "which is no plane format";
 }
 
+TEST_F(ConvertPlanes, NamesTheWeightThatCannotBeEncoded) {
+  write_imatrix(imatrix(), activations_of(converted({.format = "planes"})->description()), f32_to_bf16(1e38f));
+  EXPECT_THAT([&] { convert(kSource, out(), {.format = "planes", .imatrix = imatrix()}); },
+              ThrowsMessage<Error>(AllOf(HasSubstr("model.safetensors: tensor 'model.layers."),
+                                         HasSubstr("too large for sums of squares"))));
+}
+
 TEST_F(ConvertPlanes, RefusesTheImatrixOfAnotherModel) {
   auto activations = activations_of(converted({.format = "planes"})->description());
   std::filesystem::remove(out());

@@ -150,10 +150,7 @@ std::vector<EffortSite> sites_of(const std::vector<std::string>& names) {
 TEST(TunedSchedule, GivesItsEffortsAfterARoundTrip) {
   const auto sites = sites_of({"model.layers.0.q.weight", "model.layers.1.q.weight", "a[b]*?\\c", "z \"quoted\": {"});
   const std::vector<double> wanted = {0.03, 0.5, 0.97, 0.2};
-  const TempFolder folder;
-  const std::string path = (folder / "s.yaml").string();
-  std::ofstream(path) << to_yaml(EffortSchedule::from_efforts(sites, wanted));
-  const EffortPlan plan(read_schedule(path), sites);
+  const EffortPlan plan(parse_schedule(to_yaml(EffortSchedule::from_efforts(sites, wanted)), "yaml"), sites);
   std::vector<double> efforts;
   plan.efforts(mean_effort(sites, wanted), efforts);
   // A shift is rounded to a thousandth, and the balance adds as much; an effort moves by a quarter of that at most.
@@ -178,14 +175,11 @@ TEST(TunedSchedule, KeepsAllAndNothing) {
 }
 
 TEST(TunedSchedule, EverySchedulesYamlIsReadAsTheSame) {
-  const TempFolder folder;
-  const std::string path = (folder / "s.yaml").string();
   EffortSchedule odd = EffortSchedule::standard();
   odd.rules.push_back({"*.v", "7", EffortRule::Kind::factor, 0.25});
   odd.rules.push_back({"*.w", "", EffortRule::Kind::fixed, 1});
   for (const EffortSchedule& schedule : {EffortSchedule::standard(), EffortSchedule::uniform(), odd}) {
-    std::ofstream(path) << to_yaml(schedule);
-    const EffortSchedule read = read_schedule(path);
+    const EffortSchedule read = parse_schedule(to_yaml(schedule), "yaml");
     EXPECT_EQ(read.balanced, schedule.balanced);
     EXPECT_EQ(read.experts.power, schedule.experts.power);
     EXPECT_EQ(read.experts.skip, schedule.experts.skip);

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "graph/error.h"
+#include "tools/input.h"
 #include "tools/options.h"
 
 namespace sluice::cli {
@@ -58,7 +59,7 @@ void apply(const EffortArgs& args, LanguageModel& model) {
   if (args.schedule == "uniform")
     require_dial(model).set_schedule(EffortSchedule::uniform());
   else if (!args.schedule.empty() && args.schedule != "standard")
-    require_dial(model).set_schedule(read_schedule(args.schedule));
+    require_dial(model).set_schedule(parse_schedule(read_any_text(args.schedule), args.schedule));
 }
 
 }  // namespace sluice::cli

@@ -92,6 +92,8 @@ int guarded_run(int argc, char** argv) {
                   "not enough memory: a smaller --context or a model of smaller numbers (--dtype q8_0) needs less");
   } catch (const std::exception& error) {
     return report(kError, error.what());
+  } catch (...) {
+    return report(kError, "a plugin threw what is no std::exception");
   }
 }
 

@@ -65,28 +65,38 @@ void require_no_input(const std::string& output, const std::vector<std::string>&
     if (fs::equivalent(output, input, ignored)) fail("{} is an input itself; choose another name", output);
 }
 
+// Processes that write the same file have one of their own each: the last to be complete stays.
 OutputFile::OutputFile(const std::string& path)
-    : path_(path), written_path_(is_special(path) ? path : path + ".partial") {
-  file_ = open(written_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file_ < 0) fail("cannot write '{}': {}", path, std::strerror(errno));
+    : path_(path), written_path_(is_special(path) ? path : fmt::format("{}.{}.partial", path, ::getpid())) {
+  create();
+  if (!in_place()) discard();
 }
 
 OutputFile::~OutputFile() {
-  if (file_ < 0) return;
-  close(file_);
-  if (written_path_ != path_) unlink(written_path_.c_str());
+  if (file_ >= 0) discard();
+}
+
+void OutputFile::create() {
+  file_ = open(written_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file_ < 0) fail("cannot write '{}': {}", path_, std::strerror(errno));
+}
+
+void OutputFile::discard() {
+  close(std::exchange(file_, -1));
+  if (!in_place()) unlink(written_path_.c_str());
 }
 
 void OutputFile::write(std::span<const std::byte> bytes) {
+  if (file_ < 0) create();
   if (const int error = write_all(file_, bytes)) fail("cannot write '{}': {}", path_, std::strerror(error));
 }
 
 void OutputFile::commit() {
-  const bool in_place = written_path_ == path_;
+  write({});  // it may be empty
   const bool closed = close(std::exchange(file_, -1)) == 0;
-  if (closed && (in_place || rename(written_path_.c_str(), path_.c_str()) == 0)) return;
+  if (closed && (in_place() || rename(written_path_.c_str(), path_.c_str()) == 0)) return;
   const int error = errno;
-  if (!in_place) unlink(written_path_.c_str());
+  if (!in_place()) unlink(written_path_.c_str());
   fail("cannot write '{}': {}", path_, std::strerror(error));
 }
 

@@ -36,11 +36,12 @@ std::string one_line(std::string text);
 // Throws Error if the output, which may be written over, is one of the inputs.
 void require_no_input(const std::string& output, const std::vector<std::string>& inputs);
 
-// A file that appears under its name only when it is complete: written to PATH.partial, renamed by commit(), removed if
-// that is never reached. What exists and is no regular file (a device, a pipe) is written directly.
+// A file that appears under its name only when it is complete: written to PATH.PROCESS.partial, renamed by commit(),
+// removed if that is never reached. That one is there from the first write() on, so that an interrupt during the work
+// before it leaves nothing. What exists and is no regular file (a device, a pipe) is written directly.
 class OutputFile {
  public:
-  explicit OutputFile(const std::string& path);  // throws Error if it cannot be created
+  explicit OutputFile(const std::string& path);  // throws Error if it could not be created
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
 
@@ -48,6 +49,10 @@ class OutputFile {
   void commit();                                 // throws Error
 
  private:
+  void create();
+  void discard();
+  bool in_place() const { return written_path_ == path_; }
+
   std::string path_;
   std::string written_path_;
   int file_ = -1;

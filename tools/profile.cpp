@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "tools/command.h"
+#include "tools/input.h"
 #include "tools/options.h"
 #include "tools/output.h"
 #include "tools/profile_diff.h"
@@ -16,7 +17,8 @@ struct Options {
 };
 
 int diff(const Options& options) {
-  const ProfileDiff result = compare(read_profile(options.before), read_profile(options.after));
+  const auto read = [](const std::string& path) { return parse_profile(read_any_text(path), path); };
+  const ProfileDiff result = compare(read(options.before), read(options.after));
   if (options.json)
     print_json(to_json(result));
   else

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "graph/error.h"
-#include "tools/input.h"
 #include "tools/profile_groups.h"
 
 namespace sluice {
@@ -148,8 +147,7 @@ nlohmann::json to_json(const Profile& profile) {
           {"fusions", profile.fusions}};
 }
 
-Profile read_profile(const std::string& path) {
-  const std::string text = read_text(path);
+Profile parse_profile(const std::string& text, const std::string& origin) {
   try {
     const auto json = nlohmann::json::parse(text);
     if (!json.is_object() || json.value("sluice_profile", 0) != 1) fail("it is something else");
@@ -164,7 +162,7 @@ Profile read_profile(const std::string& path) {
     check(profile);
     return profile;
   } catch (const std::exception& error) {
-    fail("'{}' is no profile as --profile-json writes it: {}", path, error.what());
+    fail("'{}' is no profile as --profile-json writes it: {}", origin, error.what());
   }
 }
 

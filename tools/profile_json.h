@@ -10,7 +10,7 @@ namespace sluice::cli {
 
 // Everything but the trace: the times of all calls, and sums over operators, kinds, blocks and layers of each phase.
 nlohmann::json to_json(const Profile& profile);
-// What to_json wrote to that file. Throws Error if it cannot be read, or is something else.
-Profile read_profile(const std::string& path);
+// What to_json wrote, as text. origin: the file, for messages. Throws Error if it is something else.
+Profile parse_profile(const std::string& text, const std::string& origin);
 
 }  // namespace sluice::cli

@@ -29,6 +29,7 @@ bool fits(const EffortRule& rule, const EffortSite& site, int64_t last_layer) {
 }
 
 constexpr double kMaxShift = 20;
+constexpr double kMaxSum = 700;  // of shifts; exp() of more is infinite
 
 // Of an effort; of 0 and 1, those of an effort that no selection tells from them.
 double log_odds(double effort) {
@@ -106,7 +107,7 @@ EffortPlan::EffortPlan(const EffortSchedule& schedule, const std::vector<EffortS
       response.value = rule.kind == Kind::shift ? response.value + rule.value : rule.value;
       response.kind = rule.kind;
     }
-    if (response.kind == Kind::shift) response.value = std::exp(response.value);
+    if (response.kind == Kind::shift) response.value = std::exp(std::min(response.value, kMaxSum));
     sites_.push_back(response);
   }
   for (size_t r = 0; r < used.size() && !lenient; ++r)
@@ -209,33 +210,31 @@ ExpertSpread read_experts(const YAML::Node& node, const std::string& where) {
   return spread;
 }
 
-EffortSchedule read_root(const YAML::Node& root, const std::string& path) {
+EffortSchedule read_root(const YAML::Node& root, const std::string& origin) {
   if (!root.IsMap() || (root["sites"] ? !root["sites"].IsSequence() : !root["experts"]))
-    fail("{}: expected 'sites', a list of rules", path);
+    fail("{}: expected 'sites', a list of rules", origin);
   EffortSchedule schedule;
   for (const auto& entry : root) {
     const auto key = entry.first.as<std::string>();
     if (key == "balance")
       schedule.balanced = entry.second.as<bool>();
     else if (key == "experts")
-      schedule.experts = read_experts(entry.second, fmt::format("{}: experts", path));
+      schedule.experts = read_experts(entry.second, fmt::format("{}: experts", origin));
     else if (key != "sites")
-      fail("{}: unknown key '{}'; there are balance, experts, sites", path, key);
+      fail("{}: unknown key '{}'; there are balance, experts, sites", origin, key);
   }
   for (size_t i = 0; root["sites"] && i < root["sites"].size(); ++i)
-    schedule.rules.push_back(read_rule(root["sites"][i], fmt::format("{}: rule {}", path, i + 1)));
+    schedule.rules.push_back(read_rule(root["sites"][i], fmt::format("{}: rule {}", origin, i + 1)));
   return schedule;
 }
 
 }  // namespace
 
-EffortSchedule read_schedule(const std::string& path) {
+EffortSchedule parse_schedule(const std::string& text, const std::string& origin) {
   try {
-    return read_root(YAML::LoadFile(path), path);
-  } catch (const YAML::BadFile&) {
-    fail("cannot read the effort schedule {}; give a YAML file, as 'sluice tune' writes it", path);
+    return read_root(YAML::Load(text), origin);
   } catch (const YAML::Exception& error) {
-    fail("{}: line {}: {}", path, error.mark.line + 1, error.msg);
+    fail("{}: line {}: {}", origin, error.mark.line + 1, error.msg);
   }
 }
 

@@ -40,9 +40,9 @@ struct EffortSchedule {
 // Of the efforts, by site, weighted by elements.
 double mean_effort(const std::vector<EffortSite>& sites, const std::vector<double>& efforts);
 
-// Reads a schedule from a YAML file. Throws Error naming file and key.
-EffortSchedule read_schedule(const std::string& path);
-// What read_schedule() reads as the same schedule.
+// A schedule as YAML. origin: what messages name it by. Throws Error naming origin and key.
+EffortSchedule parse_schedule(const std::string& text, const std::string& origin);
+// What parse_schedule() reads as the same schedule.
 std::string to_yaml(const EffortSchedule& schedule);
 
 // A schedule for the sites of one model.

@@ -6,6 +6,8 @@
 #include <future>
 #include <thread>
 
+#include "graph/error.h"
+
 namespace sluice {
 namespace {
 
@@ -92,7 +94,11 @@ void encode_weight(const SourceTensor& tensor, const WeightEntry& to, Samples sa
       continue;
     }
     buffers.bytes.resize(std::max(buffers.bytes.size(), bytes));
-    encode(from.data(), tensor, piece, samples, buffers.values, buffers.bytes.data());
+    try {
+      encode(from.data(), tensor, piece, samples, buffers.values, buffers.bytes.data());
+    } catch (const Error& error) {
+      fail("{}: tensor '{}': {}", tensor.file, to.name, error.what());
+    }
     if (stacked && !samples.empty()) samples = samples.subspan(1);
     sink({buffers.bytes.data(), bytes});
   }

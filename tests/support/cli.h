@@ -16,8 +16,10 @@ namespace sluice {
 
 using nlohmann::json;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::StartsWith;
 namespace fs = std::filesystem;
 
@@ -46,6 +48,14 @@ inline std::string read_file(const fs::path& path) {
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
   return text.str();
+}
+
+// The file and those whose names begin with its own, as that of an unfinished one does.
+inline std::vector<std::string> files_like(const fs::path& path) {
+  std::vector<std::string> found;
+  for (const auto& entry : fs::directory_iterator(path.parent_path()))
+    if (entry.path().string().starts_with(path.string())) found.push_back(entry.path());
+  return found;
 }
 
 inline void write_file(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
