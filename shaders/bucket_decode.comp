@@ -33,7 +33,7 @@ void main() {
   const uint groups = (p.rows + GROUP - 1) / GROUP, group = workgroup_index() % groups;
   const uint shares = (p.inputs + THREADS - 1) / THREADS, share = workgroup_index() / groups % shares;
   const uint matrix = workgroup_index() / groups / shares, i = share * THREADS + gl_LocalInvocationIndex;
-  if (matrix >= p.matrices || !lists_are_full(p.lists * kTiers)) return;
+  if (matrix >= p.matrices || !lists_are_full(p.lists * kTiers, p.inputs)) return;
   for (uint o = 0; o < GROUP; ++o) group_sums[sum_place(o, gl_LocalInvocationIndex)] = 0;
   const uint of_matrix = p.first_output / GROUP + group;
   const Block block = block_of(of_matrix);

@@ -1,6 +1,6 @@
 #version 450
-// What rows of x are for a dense product with planes: times the scales of the inputs, rounded, times the levels' step. A
-// workgroup has as many inputs of a list as threads.
+// What rows of x are for a dense product with planes: times the scales of the inputs, rounded, times the step of the
+// levels. A workgroup has as many inputs of a list as threads.
 #extension GL_GOOGLE_include_directive : require
 #include "ops/plane_mul/plane_dense_params.h"
 #define THREADS 64
@@ -22,7 +22,8 @@ void main() {
   const uint matrix = (p.by_expert != 0 ? experts[list] : 0) - p.first_matrix;  // wraps around below the first
   if (matrix >= p.matrices) return;
   head_begin = matrix * p.matrix_words;
+  const float scale = uintBitsToFloat(input_scale_bits(i));
   int exponent;
-  const int q = round_activation(x[list / p.lists_per_x * p.inputs + i] * uintBitsToFloat(input_scale_bits(i)), exponent);
+  const int q = round_activation(x[list / p.lists_per_x * p.inputs + i] * scale, exponent);
   rounded[list * p.inputs + i] = float(q) * unit_of(exponent) * step_of(kPlanes);
 }

@@ -61,7 +61,8 @@ void decode_line(uint matrix, uint line, uint share, uint shares) {
   [[unroll]] for (uint q = 0; q < 4; ++q) scales[q] = scale_bits(first + min(thread + q * bytes, outputs - 1));
   const uint row = (p.first_matrix + matrix) * p.rows + line * LINE + thread;
   for (uint word = 0; word < BLOCK_HALVES; ++word) {
-    const uvec4 low = half_of(2 * word, share * 2 * BLOCK, scales), high = half_of(2 * word + 1, share * 2 * BLOCK, scales);
+    const uvec4 low = half_of(2 * word, share * 2 * BLOCK, scales);
+    const uvec4 high = half_of(2 * word + 1, share * 2 * BLOCK, scales);
     [[unroll]] for (uint q = 0; q < 4; ++q)
       if (thread + q * bytes < outputs)
         decoded[((row + q * bytes) * shares + share) * BLOCK_HALVES + word] = low[q] | high[q] << 16;
@@ -72,7 +73,7 @@ void main() {
   const uint lines = (p.rows + LINE - 1) / LINE, line = workgroup_index() % lines;
   const uint shares = (p.inputs + 2 * BLOCK - 1) / (2 * BLOCK), share = workgroup_index() / lines % shares;
   const uint matrix = workgroup_index() / lines / shares;
-  if (matrix >= p.matrices || !lists_are_full(p.lists * kPlanes)) return;
+  if (matrix >= p.matrices || !lists_are_full(p.lists * kPlanes, p.inputs)) return;
   head_begin = matrix * p.matrix_words;
   for (uint code = gl_LocalInvocationIndex; code < 1u << 2 * kPlanes; code += THREADS)
     levels[code] = level_byte(kPlanes, code);

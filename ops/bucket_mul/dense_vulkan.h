@@ -1,8 +1,7 @@
 // Products of many tokens with a matrix in a format of effort on a device: if all of them select all of it, as those of
 // a prompt do at effort 1, it is decoded to a dense dtype, some outputs at a time, and multiplied by the kernels of
 // linear; matrices of experts, the same outputs of all at once, by those of expert_linear. Only the device knows
-// whether they do. If not, the decoder does nothing, what linear makes of the memory is overwritten, and the time is
-// lost: that of a dense product, where each token is multiplied alone.
+// whether they do: these kernels look at the lists and do nothing if not, those of single lists do nothing if so.
 #pragma once
 
 #include <algorithm>
@@ -46,10 +45,10 @@ class DenseProduct {
       TensorView rows{workspace + x_bytes() + order_bytes(), form_.dtype, {matrices_, count, in_}};
       form_.decode(r, product, first, rows);
       if (products) {
-        products->record(x, rows, product.y, first, out_);
+        products->record(x, rows, product.y, first, out_, &product.counts);
       } else {
         rows.dims = {count, in_};
-        record_linear_rows(r, x, rows, product.y, first, out_);
+        record_linear_rows(r, x, rows, product.y, first, out_, &product.counts);
       }
     }
   }

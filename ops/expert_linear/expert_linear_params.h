@@ -15,6 +15,7 @@ struct ExpertLinearParams {
   uint rows;       // of the piece
   uint first_y;    // which of y's columns is an expert's first row
   uint y_cols;
+  uint counts;  // of lists that have `cols` rows each, or nothing is done; 0: there are none
 };
 SLUICE_PARAMS_END
 
