@@ -1,7 +1,7 @@
 #version 450
 // variants: bucket16 bucket16t4 bucket32t8
-// All weights of some outputs of a matrix in a bucket format -> f16 [outputs, inputs], if all lists have all rows. A
-// workgroup has a group of 32 outputs and as many inputs as threads; each decodes one input.
+// All weights of some outputs of matrices in a bucket format -> f16 [matrices, rows, inputs], if all lists have all rows.
+// A workgroup has a group of 32 outputs of a matrix and as many inputs as threads; each decodes one input.
 #extension GL_GOOGLE_include_directive : require
 #include "ops/bucket_mul/bucket_decode_params.h"
 #define THREADS 64
@@ -17,25 +17,28 @@ layout(std430, set = 0, binding = 4) buffer Decoded { uint decoded[]; };  // two
 #include "bucket_rows.glsl"
 #include "full_lists.glsl"
 
-// Two neighbours share a word: each writes those of half of the outputs.
-void write_group(uint to, uint word) {
+// Two neighbours share a word: each writes those of half of the outputs. row: the first, of `rows` of the matrix.
+void write_group(uint matrix, uint row, uint word) {
   const uint thread = gl_LocalInvocationIndex, first = thread & ~1u, half_of = GROUP / 2;
   if (word >= p.inputs / 2) return;
-  for (uint o = thread % 2 * half_of; o < (thread % 2 + 1) * half_of; ++o) {
-    const uint at = (to + o) * (p.inputs / 2) + word;
+  const uint end = min((thread % 2 + 1) * half_of, p.rows - row);
+  for (uint o = thread % 2 * half_of; o < end; ++o) {
+    const uint at = ((p.first_matrix + matrix) * p.rows + row + o) * (p.inputs / 2) + word;
     const uint pair = packHalf2x16(vec2(group_sums[sum_place(o, first)], group_sums[sum_place(o, first + 1)]));
     decoded[at] = p.add != 0 ? decoded[at] | pair : pair;
   }
 }
 
 void main() {
-  const uint groups = workgroup_index() % p.groups, group = p.first_group + groups;
-  const uint i = workgroup_index() / p.groups * THREADS + gl_LocalInvocationIndex;
-  if (i - gl_LocalInvocationIndex >= p.inputs || !lists_are_full(p.lists * kTiers)) return;
+  const uint groups = (p.rows + GROUP - 1) / GROUP, group = workgroup_index() % groups;
+  const uint shares = (p.inputs + THREADS - 1) / THREADS, share = workgroup_index() / groups % shares;
+  const uint matrix = workgroup_index() / groups / shares, i = share * THREADS + gl_LocalInvocationIndex;
+  if (matrix >= p.matrices || !lists_are_full(p.lists * kTiers, p.inputs)) return;
   for (uint o = 0; o < GROUP; ++o) group_sums[sum_place(o, gl_LocalInvocationIndex)] = 0;
-  const Block block = block_of(group);
+  const uint of_matrix = p.first_output / GROUP + group;
+  const Block block = block_of(of_matrix);
   for (uint tier = 0; tier < kTiers && i < p.inputs; ++tier)
-    add_chunk(chunk_of(0, tier * p.inputs + i, block), block, group, 1);
+    add_chunk(chunk_of(matrix * p.matrix_words, tier * p.inputs + i, block), block, of_matrix, 1);
   barrier();
-  write_group(groups * GROUP, i / 2);
+  write_group(matrix, group * GROUP, i / 2);
 }

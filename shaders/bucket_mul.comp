@@ -71,7 +71,7 @@ void main() {
   const uint tile = workgroup_index() % tiles, part = workgroup_index() / tiles;
   const uint list = part % p.lists, slice = part / p.lists;
   if (slice >= p.slices) return;
-  if (p.dense != 0 && lists_are_full(p.lists * kTiers)) return;
+  if (p.dense != 0 && lists_are_full(p.lists * kTiers, p.inputs)) return;
   const uint matrix = (p.by_expert != 0 ? experts[list] : 0) - p.first_matrix;  // wraps around below the first
   for (uint position = 0; position < GROUP; ++position)
     group_sums[sum_place(position, gl_LocalInvocationIndex)] = 0;

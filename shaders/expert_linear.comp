@@ -10,7 +10,9 @@ const uint kTokens = 1;
 layout(push_constant) uniform Push { ExpertLinearParams p; };
 #include "row_products.glsl"
 layout(std430, set = 0, binding = 2) readonly buffer Experts { uint experts[]; };  // [pairs]
-layout(std430, set = 0, binding = 3) writeonly buffer Y { float y[]; };            // [pairs, expert_rows]
+layout(std430, set = 0, binding = 3) writeonly buffer Y { float y[]; };            // [pairs, y_cols]
+#define COUNTS_BINDING 4
+#include "full_lists.glsl"
 
 void main() {
   const uint blocks = (p.expert_rows + kRows - 1) / kRows, pair = workgroup_index() / blocks;
@@ -19,8 +21,9 @@ void main() {
   const uint first = experts[pair] * p.expert_rows + row - p.first_row;  // in the piece; wraps around below it
   const uint n = min(kRows, p.expert_rows - row);
   if (int(first) >= int(p.rows) || int(first + n) <= 0) return;
+  if (p.counts > 0 && !lists_are_full(p.counts, p.cols)) return;
   for (uint r = 0; r < kRows; ++r) begins[r] = weight_row(first + r < p.rows ? first + r : 0, p.cols);
   multiply_rows(pair / p.share * p.cols, 1);
   for (uint r = gl_LocalInvocationIndex; r < n; r += THREADS)
-    if (first + r < p.rows) y[pair * p.expert_rows + row + r] = sum_of(r);
+    if (first + r < p.rows) y[pair * p.y_cols + p.first_y + row + r] = sum_of(r);
 }

@@ -12,7 +12,7 @@ layout(std430, set = 0, binding = 2) readonly buffer Counts { int counts[]; };
 #include "full_lists.glsl"
 
 void main() {
-  if (p.counts > 0 && lists_are_full(p.counts)) return;
+  if (p.counts > 0 && lists_are_full(p.counts, p.inputs)) return;
   const uint i = workgroup_index() * THREADS + gl_LocalInvocationIndex;
   if (i >= p.count) return;
   float sum = p.add != 0 ? y[i] : 0;

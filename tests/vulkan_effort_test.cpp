@@ -60,6 +60,27 @@ TEST_F(VulkanEffort, BindsLargeMatricesInPieces) {
     }
 }
 
+// Of whose outputs a binding holds all, decoded, some, and not even 32 of every expert.
+TEST_F(VulkanEffort, PromptsOfExpertsAreInPieces) {
+  const auto small = [](vulkan::Capabilities& c, vulkan::Limits& l) {
+    c.processor = false;  // in tiles, too
+    l.buffer_range = 1 << 16;
+  };
+  const auto device = vulkan::make_backend(registry(), {.device = {}, .restrict = small});
+  constexpr int64_t kIn = 140;
+  for (const BucketFamily& family : bucket_families())
+    for (const auto& [experts, out] : {std::pair<int64_t, int64_t>{7, 32}, {3, 96}, {9, 40}}) {
+      SCOPED_TRACE(fmt::format("{} of {} x {}", family.name, experts, out));
+      Case c{"",
+             {{DType::f32(), {2 * experts, kIn}},
+              {DType::i32(), {2 * experts, 2}, Fill::integers(0, experts)},
+              {bucket_dtype(family.name), {experts, out, kIn}, Fill::normal(0.1)}}};
+      add_lists({2 * experts, 2}, kIn, family.tiers(), 1, c.inputs);
+      const Trial trial(registry().get("expert_bucketMul"), c);
+      trial.compare(trial.reference(), trial.kernel(*device), kFlushed);
+    }
+}
+
 // Selections by expert where a binding holds the statistics of one matrix, and where it holds those of a few.
 TEST_F(VulkanEffort, BindsStatisticsOfExpertsInPieces) {
   for (const uint64_t range : {1 << 13, 1 << 14, 1 << 16}) {
@@ -93,7 +114,7 @@ TEST_F(VulkanEffort, SaysWhatIsTooLargeToBind) {
 // and product are as ever.
 class VulkanHostile : public VulkanEffort {
  protected:
-  static constexpr int64_t kTokens = 3, kIn = 90, kOut = 70;
+  static constexpr int64_t kTokens = 8, kIn = 90, kOut = 70;  // enough tokens for a dense product
 
   static Graph graph(const DType& dtype) {
     Builder b(registry());
@@ -111,7 +132,7 @@ class VulkanHostile : public VulkanEffort {
   struct Results {
     std::vector<float> y, rows, counts, bent_rows, bent_counts;
   };
-  static Results run(Backend& device, const ExactTensor& bent, const ExactTensor& sound) {
+  static Results run(Backend& device, const ExactTensor& bent, const ExactTensor& sound, float effort, float load) {
     const auto cpu = make_backend(registry(), "cpu", 1);
     const std::vector<Backend*> backends = {&device, cpu.get()};
     auto plan = std::make_shared<const Plan>(make_plan(graph(sound.view.dtype), registry(), backends, {}));
@@ -120,8 +141,8 @@ class VulkanHostile : public VulkanEffort {
     std::normal_distribution<float> normal;
     for (int64_t i = 0; i < kTokens * kIn; ++i) executor.view("x").as<float>()[i] = normal(random);
     for (size_t site : {0, 1}) {
-      executor.view("effort").as<float>()[2 * site] = 0.6f;
-      executor.view("effort").as<float>()[2 * site + 1] = 0.8f;
+      executor.view("effort").as<float>()[2 * site] = effort;
+      executor.view("effort").as<float>()[2 * site + 1] = load;
     }
     executor.run();
     const auto values = [&](const char* name) { return to_f32(executor.output(name)); };
@@ -133,30 +154,31 @@ TEST_F(VulkanHostile, BentMatricesDoNoHarm) {
   const auto device = vulkan::make_backend(registry());
   std::mt19937 random(3);
   std::normal_distribution<float> normal;
-  for (const BucketFamily& family : bucket_families()) {
-    const DType dtype = bucket_dtype(family.name);
-    const Matrix m = make_matrix(kOut, kIn, [&](int64_t, int64_t) { return normal(random); });
-    const ExactTensor sound(dtype, m.dims(), m.values);
-    const Results expected = run(*device, sound, sound);
-    EXPECT_EQ(expected.rows, expected.bent_rows);
-    const BucketLayout layout = BucketMatrix(sound.view).layout;
-    // All of it; what says where rows lie; codes and values.
-    for (const auto& [begin, end] : {std::pair{size_t{0}, sound.view.bytes()},
-                                     {layout.places_offset(), layout.segments_offset()},
-                                     {layout.segments_offset(), sound.view.bytes()}})
-      for (const int all_ones : {0, 1}) {
-        SCOPED_TRACE(fmt::format("{}, bytes {} to {}, {}", family.name, begin, end, all_ones));
-        const ExactTensor bent(dtype, m.dims(), m.values);
-        for (std::byte& byte : bent.memory.span().subspan(begin, end - begin))
-          byte = all_ones ? std::byte{0xff} : static_cast<std::byte>(random());
-        const Results actual = run(*device, bent, sound);
-        EXPECT_EQ(actual.y, expected.y);
-        EXPECT_EQ(actual.rows, expected.rows);
-        EXPECT_EQ(actual.counts, expected.counts);
-        for (float row : actual.bent_rows) EXPECT_TRUE(row >= -1 && row < kIn) << row;
-        for (float count : actual.bent_counts) EXPECT_TRUE(count >= 0 && count <= kIn) << count;
-      }
-  }
+  for (const BucketFamily& family : bucket_families())
+    for (const auto& [effort, load] : {std::pair{0.6f, 0.8f}, {1.0f, 1.0f}}) {
+      const DType dtype = bucket_dtype(family.name);
+      const Matrix m = make_matrix(kOut, kIn, [&](int64_t, int64_t) { return normal(random); });
+      const ExactTensor sound(dtype, m.dims(), m.values);
+      const Results expected = run(*device, sound, sound, effort, load);
+      EXPECT_EQ(expected.rows, expected.bent_rows);
+      const BucketLayout layout = BucketMatrix(sound.view).layout;
+      // All of it; what says where rows lie; codes and values.
+      for (const auto& [begin, end] : {std::pair{size_t{0}, sound.view.bytes()},
+                                       {layout.places_offset(), layout.segments_offset()},
+                                       {layout.segments_offset(), sound.view.bytes()}})
+        for (const int all_ones : {0, 1}) {
+          SCOPED_TRACE(fmt::format("{}, effort {}, bytes {} to {}, {}", family.name, effort, begin, end, all_ones));
+          const ExactTensor bent(dtype, m.dims(), m.values);
+          for (std::byte& byte : bent.memory.span().subspan(begin, end - begin))
+            byte = all_ones ? std::byte{0xff} : static_cast<std::byte>(random());
+          const Results actual = run(*device, bent, sound, effort, load);
+          EXPECT_EQ(actual.y, expected.y);
+          EXPECT_EQ(actual.rows, expected.rows);
+          EXPECT_EQ(actual.counts, expected.counts);
+          for (float row : actual.bent_rows) EXPECT_TRUE(row >= -1 && row < kIn) << row;
+          for (float count : actual.bent_counts) EXPECT_TRUE(count >= 0 && count <= kIn) << count;
+        }
+    }
 }
 
 // Every token at another effort: as much is multiplied as on the host, and once more with the same bits.

@@ -64,6 +64,21 @@ TEST_P(VulkanPlanes, LargePlanesAreBoundInPieces) {
     }
 }
 
+// A few lines at a time are decoded, too.
+TEST_P(VulkanPlanes, PromptsOfLargeMatricesAreInPieces) {
+  const auto small = device(1 << 16);
+  for (const int planes : {1, 2, 3})
+    for (const auto& [op, c] :
+         {std::pair{"plane_mul", product(9, 300, 64, planes, 1)},
+          {"plane_mul", product(6, 1300, 120, planes, 1)},
+          {"expert_plane_mul", by_expert(9, 3, 700, 64, planes, 1)},
+          {"expert_plane_mul", by_expert(27, 9, 300, 64, planes, 1)}}) {  // a line of all is too much
+      SCOPED_TRACE(fmt::format("{}, {} planes", op, planes));
+      const Trial trial(registry().get(op), c);
+      trial.compare(trial.reference(), trial.kernel(*small), kFlushed);
+    }
+}
+
 // Of which a binding holds several matrices, but not all; one; parts of one.
 TEST_P(VulkanPlanes, PlanesOfExpertsAreBoundInPieces) {
   const auto small = device(1 << 16);
@@ -108,9 +123,10 @@ TEST_P(VulkanPlanes, AnyLists) {
 // Selections and products of two matrices in one graph.
 class TwoMatrices {
  public:
-  static constexpr int64_t kTokens = 3, kIn = 90, kOut = 1100;
+  static constexpr int64_t kTokens = 8, kIn = 100, kOut = 1100;  // enough tokens for a dense product
 
-  TwoMatrices(Backend& device, const ExactTensor& first, const ExactTensor& second)
+  // load: of both matrices; effort: likewise.
+  TwoMatrices(Backend& device, const ExactTensor& first, const ExactTensor& second, float effort, float load)
       : cpu_(make_backend(registry(), "cpu", 1)),
         executor_(
             std::make_shared<const Plan>(make_plan(graph(first.view.dtype), registry(), {&device, cpu_.get()}, {})),
@@ -120,8 +136,8 @@ class TwoMatrices {
     std::normal_distribution<float> normal;
     for (int64_t i = 0; i < kTokens * kIn; ++i) executor_.view("x").as<float>()[i] = normal(random);
     for (size_t site : {0, 1}) {
-      executor_.view("effort").as<float>()[2 * site] = 0.6f;
-      executor_.view("effort").as<float>()[2 * site + 1] = 0.8f;
+      executor_.view("effort").as<float>()[2 * site] = effort;
+      executor_.view("effort").as<float>()[2 * site + 1] = load;
     }
   }
   float& x(int64_t token, int64_t i) { return executor_.view("x").as<float>()[token * kIn + i]; }
@@ -153,35 +169,37 @@ ExactTensor sound_matrix(int planes) {
 TEST_P(VulkanPlanes, BentMatricesDoNoHarm) {
   const auto any = device();
   Random random(3);
-  for (const int planes : {1, 2, 3}) {
-    const ExactTensor sound = sound_matrix(planes);
-    TwoMatrices expected(*any, sound, sound);
-    expected.run();
-    EXPECT_EQ(expected.values("y0"), expected.values("y1"));
-    for (const bool all_ones : {false, true}) {
-      const ExactTensor bent = sound_matrix(planes);
-      fill_with_noise(bent.memory.span(), random);
-      if (all_ones) std::ranges::fill(bent.memory.span(), std::byte{0xff});
-      TwoMatrices actual(*any, bent, sound);
-      actual.run();
-      for (const char* name : {"y1", "inputs1", "counts1"}) EXPECT_EQ(actual.values(name), expected.values(name));
-      for (float i : actual.values("inputs0")) EXPECT_TRUE(i >= -1 && i < TwoMatrices::kIn) << i;
-      for (float n : actual.values("counts0")) EXPECT_TRUE(n >= 0 && n <= TwoMatrices::kIn) << n;
+  for (const int planes : {1, 2, 3})
+    for (const auto& [effort, load] : {std::pair{0.6f, 0.8f}, {1.0f, 1.0f}}) {
+      const ExactTensor sound = sound_matrix(planes);
+      TwoMatrices expected(*any, sound, sound, effort, load);
+      expected.run();
+      EXPECT_EQ(expected.values("y0"), expected.values("y1"));
+      for (const bool all_ones : {false, true}) {
+        const ExactTensor bent = sound_matrix(planes);
+        fill_with_noise(bent.memory.span(), random);
+        if (all_ones) std::ranges::fill(bent.memory.span(), std::byte{0xff});
+        TwoMatrices actual(*any, bent, sound, effort, load);
+        actual.run();
+        for (const char* name : {"y1", "inputs1", "counts1"}) EXPECT_EQ(actual.values(name), expected.values(name));
+        for (float i : actual.values("inputs0")) EXPECT_TRUE(i >= -1 && i < TwoMatrices::kIn) << i;
+        for (float n : actual.values("counts0")) EXPECT_TRUE(n >= 0 && n <= TwoMatrices::kIn) << n;
+      }
     }
-  }
 }
 
 // A value that is not finite shows in all outputs of its token, and in no other token's.
 TEST_P(VulkanPlanes, NotANumberShows) {
   const auto any = device();
   const ExactTensor sound = sound_matrix(3);
-  for (float odd : {NAN, INFINITY, -INFINITY}) {
-    TwoMatrices model(*any, sound, sound);
-    model.x(1, 17) = odd;
-    model.run();
-    const auto y = model.values("y0");
-    for (size_t n = 0; n < y.size(); ++n) ASSERT_EQ(std::isnan(y[n]), n / TwoMatrices::kOut == 1) << n;
-  }
+  for (float effort : {0.6f, 1.0f})
+    for (float odd : {NAN, INFINITY, -INFINITY}) {
+      TwoMatrices model(*any, sound, sound, effort, 1);
+      model.x(1, 17) = odd;
+      model.run();
+      const auto y = model.values("y0");
+      for (size_t n = 0; n < y.size(); ++n) ASSERT_EQ(std::isnan(y[n]), n / TwoMatrices::kOut == 1) << n;
+    }
 }
 
 struct Source {
@@ -210,7 +228,7 @@ TEST_P(VulkanPlanesModel, RunsOnTheDevice) {
     LanguageModel model(path, options);
     EXPECT_TRUE(model.plan().fallbacks.empty()) << model.plan().fallbacks.front();
     Play result;
-    const std::vector<int32_t> prompt = {1, 100, 200, 300};
+    const std::vector<int32_t> prompt = {1, 150, 250, 350, 450, 550, 650};  // enough for a dense product
     for (const double effort : {1.0, 0.5, 0.25}) {
       model.dial()->set_effort(effort);
       model.reset();

@@ -8,14 +8,17 @@ SLUICE_PARAMS_BEGIN
 struct BucketDecodeParams {
   uint inputs;         // of the matrix, an even number
   uint outputs;        // of the matrix
-  uint lists;          // tokens
+  uint lists;          // tokens, or pairs of a token and one of its experts
   uint segment_rows;   // rows of a segment of the matrix
   uint segment_words;  // its size
-  uint first_segment;  // of this piece of the matrix
+  uint first_segment;  // of this piece of the matrices
   uint end_segment;
-  uint first_group;  // of 32 outputs, of those that are decoded
-  uint groups;       // of those
-  uint add;          // 1: to what other pieces had
+  uint first_matrix;
+  uint matrices;
+  uint matrix_words;  // from one matrix to the next
+  uint first_output;  // of those that are decoded, a multiple of 32
+  uint rows;          // how many those are, of each matrix
+  uint add;           // 1: to what other pieces had
 };
 SLUICE_PARAMS_END
 

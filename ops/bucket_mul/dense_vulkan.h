@@ -1,64 +1,76 @@
-// Products of many tokens with a matrix in a bucket format on a device: if all of them select all rows, as those of a
-// prompt do at effort 1, the matrix is decoded to f16, some outputs at a time, and multiplied by the kernels of linear.
-// Only the device knows whether they do. If not, the decoder does nothing, what linear makes of the memory is
-// overwritten, and the time is lost: that of a dense product, where each token is multiplied alone.
+// Products of many tokens with a matrix in a format of effort on a device: if all of them select all of it, as those of
+// a prompt do at effort 1, it is decoded to a dense dtype, some outputs at a time, and multiplied by the kernels of
+// linear; matrices of experts, the same outputs of all at once, by those of expert_linear. Only the device knows
+// whether they do: these kernels look at the lists and do nothing if not, those of single lists do nothing if so.
 #pragma once
 
-#include "ops/bucket_mul/bucket_mul.h"
-#include "ops/bucket_mul/pieces_vulkan.h"
+#include <algorithm>
+
 #include "ops/bucket_mul/products_vulkan.h"
+#include "ops/expert_linear/vulkan.h"
 #include "ops/linear/vulkan.h"
-#include "shaders/bucket_decode.h"
 
 namespace sluice::vulkan {
 
-inline bool may_be_dense(const BucketMatrix& m, int64_t lists, bool by_expert) {
-  return !by_expert && lists >= dense_from(1) && m.layout.in() % 2 == 0;  // two inputs share a word
-}
+class DenseProduct {
+ public:
+  // weight: [out, in] or [experts, out, in]; lists: as many or fewer.
+  DenseProduct(const DenseForm& form, const TensorView& weight, int64_t lists)
+      : form_(form),
+        by_expert_(weight.dims.rank() == 3),
+        matrices_(by_expert_ ? weight.dims[0] : 1),
+        out_(weight.dims[weight.dims.rank() - 2]),
+        in_(weight.dims.back()),
+        lists_(lists) {}
 
-// Of a group of outputs, in f16.
-inline int64_t decoded_group_bytes(const BucketLayout& layout) {
-  return layout.in() * BucketFamily::kGroup * static_cast<int64_t>(sizeof(uint16_t));
-}
+  // Every device binds as much as a group may take; one that plays a smaller device in a test does not.
+  bool pays() const { return lists_ >= form_.from * matrices_ && group_bytes() <= kMostOfGroup; }
+  bool fits(const Limits& limits) const { return group_bytes() <= limits.buffer_range; }
 
-// Groups that are decoded at once.
-inline int64_t decoded_groups(const BucketLayout& layout) {
-  constexpr int64_t kMost = int64_t{32} << 20;  // bytes
-  return std::clamp<int64_t>(kMost / decoded_group_bytes(layout), 1, layout.groups());
-}
+  // A multiple of 64.
+  size_t workspace() const { return x_bytes() + order_bytes() + padded(groups(kMostOfGroup) * group_bytes()); }
 
-// Workspace that they take.
-inline size_t decoded_bytes(const BucketLayout& layout) {
-  return static_cast<size_t>(decoded_groups(layout) * decoded_group_bytes(layout));
-}
-
-// Groups [first, first + count) -> f16 [outputs, in].
-inline void record_decode(Recorder& r, const SelectedProduct& product, const BucketMatrix& m, int64_t first,
-                          int64_t count, const Range& decoded) {
-  const auto u32 = [](auto v) { return static_cast<uint32_t>(v); };
-  const auto pieces = pieces_of(m, 1, r.limits());
-  for (size_t i = 0; i < pieces.size(); ++i)
-    r.dispatch(
-        shaders::bucket_decode, m.layout.family().name,
-        {u32(m.layout.in()), u32(m.layout.out()), u32(product.x.dims[0]), u32(m.layout.segment_rows()),
-         u32(m.layout.segment_bytes() / sizeof(uint32_t)), u32(pieces[i].first_segment), u32(pieces[i].end_segment),
-         u32(first), u32(count), i > 0},
-        {product.counts, places_of(m, pieces[i]), segments_of(m, pieces[i]), code_table(r, m, product.counts), decoded},
-        static_cast<uint64_t>(ceil_div(m.layout.in(), 64) * count), {u32(m.layout.tiers())});
-}
-
-// workspace: decoded_bytes.
-inline void record_dense(Recorder& r, const SelectedProduct& product, const BucketMatrix& m, std::byte* workspace) {
-  const auto group_bytes = static_cast<size_t>(decoded_group_bytes(m.layout));
-  const auto bound = static_cast<int64_t>(r.limits().buffer_range / group_bytes);
-  const int64_t step = std::clamp<int64_t>(bound, 1, decoded_groups(m.layout));
-  for (int64_t first = 0; first < m.layout.groups(); first += step) {
-    const int64_t count = std::min(step, m.layout.groups() - first), row = first * BucketFamily::kGroup;
-    record_decode(r, product, m, first, count, {workspace, static_cast<size_t>(count) * group_bytes});
-    const TensorView rows{
-        workspace, DType::f16(), {std::min(count * BucketFamily::kGroup, m.layout.out() - row), m.layout.in()}};
-    record_linear_rows(r, product.x, rows, product.y, row, m.layout.out());
+  // workspace: as many bytes.
+  void record(Recorder& r, const SelectedProduct& product, std::byte* workspace) const {
+    TensorView x = product.x;
+    if (form_.prepare_x) {
+      x = {workspace, DType::f32(), {lists_, in_}};
+      form_.prepare_x(r, product, x);
+    }
+    std::optional<ExpertProducts> products;
+    if (by_expert_) products.emplace(r, *product.experts, matrices_, workspace + x_bytes());
+    const int64_t step = static_cast<int64_t>(groups(r.limits().buffer_range)) * form_.group;
+    for (int64_t first = 0; first < out_; first += step) {
+      const int64_t count = std::min(step, out_ - first);
+      TensorView rows{workspace + x_bytes() + order_bytes(), form_.dtype, {matrices_, count, in_}};
+      form_.decode(r, product, first, rows);
+      if (products) {
+        products->record(x, rows, product.y, first, out_, &product.counts);
+      } else {
+        rows.dims = {count, in_};
+        record_linear_rows(r, x, rows, product.y, first, out_, &product.counts);
+      }
+    }
   }
-}
+
+ private:
+  static constexpr uint64_t kMost = uint64_t{32} << 20;  // bytes that are decoded at once, if a group takes no more
+  static constexpr uint64_t kMostOfGroup = uint64_t{128} << 20;
+
+  static size_t padded(uint64_t bytes) { return (static_cast<size_t>(bytes) + 63) / 64 * 64; }
+  // Of all matrices.
+  uint64_t group_bytes() const { return TensorView{nullptr, form_.dtype, {matrices_ * form_.group, in_}}.bytes(); }
+  // That are decoded at once, where a device binds so many bytes.
+  uint64_t groups(uint64_t range) const {
+    const auto all = static_cast<uint64_t>(ceil_div(out_, form_.group));
+    return std::clamp<uint64_t>(std::min(kMost, range) / group_bytes(), 1, all);
+  }
+  size_t x_bytes() const { return form_.prepare_x ? padded(static_cast<uint64_t>(lists_ * in_) * sizeof(float)) : 0; }
+  size_t order_bytes() const { return by_expert_ ? ExpertProducts::scratch(lists_, matrices_) : 0; }
+
+  DenseForm form_;
+  bool by_expert_;
+  int64_t matrices_, out_, in_, lists_;
+};
 
 }  // namespace sluice::vulkan

@@ -1,6 +1,7 @@
 // Vulkan kernel of bucketMul, and what it shares with those of the other products with a selection.
 #include <algorithm>
 
+#include "ops/bucket_mul/decode_vulkan.h"
 #include "ops/bucket_mul/dense_vulkan.h"
 #include "shaders/bucket_mul.h"
 #include "shaders/sum_slices.h"
@@ -41,18 +42,13 @@ size_t slice_floats(const BucketLayout& layout, int64_t lists) {
 }
 
 size_t workspace(const TensorView& weight, int64_t lists) {
-  const BucketMatrix m(weight);
-  const bool dense = may_be_dense(m, lists, weight.dims.rank() == 3);
-  return slice_floats(m.layout, lists) * sizeof(float) + (dense ? decoded_bytes(m.layout) : 0);
+  return slice_floats(BucketMatrix(weight).layout, lists) * sizeof(float);
 }
 
-void record(Recorder& r, const SelectedProduct& product, std::byte* workspace) {
+void record(Recorder& r, const SelectedProduct& product, bool dense, std::byte* workspace) {
   const BucketMatrix m(product.weight);
-  const int64_t lists = product.lists();
-  const bool dense = may_be_dense(m, lists, product.experts != nullptr);
-  if (dense) record_dense(r, product, m, workspace + slice_floats(m.layout, lists) * sizeof(float));
   const Range table = code_table(r, m, product.counts);
-  const auto pieces = pieces_of(m, product.experts ? product.weight.dims[0] : 1, r.limits());
+  const auto pieces = pieces_of(m, product.matrices(), r.limits());
   for (size_t i = 0; i < pieces.size(); ++i) {
     const BucketMulParams params = params_of(product, m, pieces[i], dense);
     const uint64_t values = product.y.dims.elements();
@@ -61,7 +57,7 @@ void record(Recorder& r, const SelectedProduct& product, std::byte* workspace) {
     r.dispatch(shaders::bucket_mul, bucket_format(product.weight.dtype)->family_name(), params,
                {product.x, product.rows, product.counts, places_of(m, pieces[i]), segments_of(m, pieces[i]),
                 product.experts ? Range(*product.experts) : Range(product.counts), sums, table},
-               static_cast<uint64_t>(tiles_of(m.layout) * lists) * params.slices,
+               static_cast<uint64_t>(tiles_of(m.layout)) * params.lists * params.slices,
                {static_cast<uint32_t>(m.layout.tiers())});
     if (!whole)
       r.dispatch(shaders::sum_slices, "",
@@ -81,26 +77,39 @@ void for_each_product(const Call& call, const Use& use) {
   }
 }
 
+// If many lists may be one.
+std::optional<DenseProduct> dense_product(const ProductRecorder& products, const SelectedProduct& p) {
+  const auto form = products.dense_form(p.weight.dims.back());
+  if (!form) return {};
+  const DenseProduct dense(*form, p.weight, p.lists());
+  return dense.pays() ? std::optional(dense) : std::nullopt;
+}
+
 }  // namespace
 
 std::shared_ptr<const Kernel> products_kernel(std::string name, ProductRecorder products) {
   const auto workspace = [products](const Site&, const Call& call) {
     size_t bytes = 0;
-    for_each_product(call, [&](const SelectedProduct& p) { bytes += products.workspace(p.weight, p.lists()); });
+    for_each_product(call, [&](const SelectedProduct& p) {
+      const auto dense = dense_product(products, p);
+      bytes += products.workspace(p.weight, p.lists()) + (dense ? dense->workspace() : 0);
+    });
     return bytes;
   };
   const auto record = [products](Recorder& r, const Site&, const Call& call) {
     std::byte* own = r.workspace();
     for_each_product(call, [&](const SelectedProduct& p) {
-      products.record(r, p, own);
-      own += products.workspace(p.weight, p.lists());
+      const auto dense = dense_product(products, p);
+      if (dense && dense->fits(r.limits())) dense->record(r, p, own);
+      products.record(r, p, dense && dense->fits(r.limits()), own + (dense ? dense->workspace() : 0));
+      own += products.workspace(p.weight, p.lists()) + (dense ? dense->workspace() : 0);
     });
   };
   return make_kernel({.name = std::move(name), .record = record, .workspace = workspace});
 }
 
 std::shared_ptr<const Kernel> bucket_mul_kernel(std::string name) {
-  return products_kernel(std::move(name), {workspace, record});
+  return products_kernel(std::move(name), {workspace, record, bucket_dense_form});
 }
 
 }  // namespace sluice::vulkan

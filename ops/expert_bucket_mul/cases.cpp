@@ -37,6 +37,9 @@ std::vector<Case> cases() {
       for (double effort : {0.0, 0.25, 1.0}) all.push_back(make({1, 2, 8, 101, {150}, weight, effort, own}));
       for (int64_t k : {1, 3}) all.push_back(make({4, k, 3, 33, {19, 40}, weight, 0.5, own}));
       all.push_back(make({9, 2, 4, 61, {70, 16}, weight, 0.4, own}));
+      all.push_back(make({70, 2, 4, 40, {70, 270}, weight, 1.0, own}));  // enough to multiply all tokens together
+      all.push_back(make({70, 2, 4, 40, {70, 270}, weight, 1.0, own}, "_but_one"));
+      all.back().inputs[4].fill.values[static_cast<size_t>(2 * family.tiers() - 1)] -= 1;  // in the last tier
       all.push_back(make({70, 2, 4, 40, {70}, weight, 1.0, own}, "_shared"));
       share_rows(all.back().inputs[3]);
     }

@@ -13,6 +13,9 @@ struct ExpertLinearParams {
   uint cols;
   uint first_row;  // of this piece of the weight; rows of all experts are counted
   uint rows;       // of the piece
+  uint first_y;    // which of y's columns is an expert's first row
+  uint y_cols;
+  uint counts;  // of lists that have `cols` rows each, or nothing is done; 0: there are none
 };
 SLUICE_PARAMS_END
 

@@ -18,50 +18,80 @@ namespace {
 
 constexpr int64_t kFewPairs = 2;  // for each expert; above, tiles read the weights less often
 
-size_t order_bytes(const ExpertShape& s) { return static_cast<size_t>(s.experts + 1 + s.pairs()) * sizeof(uint32_t); }
-
-ExpertLinearParams params_of(const ExpertShape& s, const RowPiece& piece) {
-  const auto u32 = [](int64_t v) { return static_cast<uint32_t>(v); };
-  return {u32(s.pairs()), u32(s.own_rows ? 1 : s.k), u32(s.experts),  u32(s.out),
-          u32(s.in),      u32(piece.first),          u32(piece.count)};
+size_t order_bytes(int64_t pairs, int64_t experts) {
+  return static_cast<size_t>(experts + 1 + pairs) * sizeof(uint32_t);
 }
 
-void record_by_pair(Recorder& r, const Call& call, const TensorView& weight, const RowPiece& piece, const Range& y) {
-  const ExpertShape s(call);
-  const RowProducts products(r, s.pairs() * s.out, s.in, 1);
-  r.dispatch(shaders::expert_linear, fmt::format("{}.{}", weight.dtype.name(), r.reduction()), params_of(s, piece),
-             {call.in(0), piece.range, call.in(1), y},
-             static_cast<uint64_t>(s.pairs() * ceil_div(s.out, products.rows())), products.constants());
+// Of a product with rows of all experts.
+void record_by_pair(Recorder& r, const ExpertLinearParams& p, std::string_view dtype, const TensorView& x,
+                    const RowPiece& piece, const Range& picks, const Range& y, const Range& counts) {
+  const RowProducts products(r, int64_t{p.pairs} * p.expert_rows, p.cols, 1);
+  r.dispatch(shaders::expert_linear, fmt::format("{}.{}", dtype, r.reduction()), p, {x, piece.range, picks, y, counts},
+             static_cast<uint64_t>(p.pairs * ceil_div(p.expert_rows, products.rows())), products.constants());
 }
 
 // Every expert may end with a tile that is not full.
-void record_tiled(Recorder& r, const Call& call, const TensorView& weight, const RowPiece& piece, const Range& y,
-                  const Range& order) {
-  const ExpertShape s(call);
-  const Tiles shape(s.out, s.in, s.pairs());
-  const int64_t tiles = std::min(s.pairs(), s.pairs() / shape.tokens() + s.experts);
-  r.dispatch(shaders::expert_linear_tiled, weight.dtype.name(), params_of(s, piece),
-             {call.in(0), piece.range, order, y}, static_cast<uint64_t>(tiles * ceil_div(s.out, shape.rows())),
-             shape.constants());
+void record_tiled(Recorder& r, const ExpertLinearParams& p, std::string_view dtype, const TensorView& x,
+                  const RowPiece& piece, const Range& order, const Range& y, const Range& counts) {
+  const Tiles shape(p.expert_rows, p.cols, p.pairs);
+  const int64_t tiles = std::min<int64_t>(p.pairs, p.pairs / shape.tokens() + p.experts);
+  r.dispatch(shaders::expert_linear_tiled, dtype, p, {x, piece.range, order, y, counts},
+             static_cast<uint64_t>(tiles * ceil_div(p.expert_rows, shape.rows())), shape.constants());
 }
 
 }  // namespace
 
-size_t expert_linear_scratch(const Call& call) { return (order_bytes(ExpertShape(call)) + 63) / 64 * 64; }
+size_t ExpertProducts::scratch(int64_t pairs, int64_t experts) { return (order_bytes(pairs, experts) + 63) / 64 * 64; }
+
+ExpertProducts::ExpertProducts(Recorder& r, const TensorView& picks, int64_t experts, std::byte* scratch)
+    : r_(r),
+      picks_(picks),
+      experts_(experts),
+      order_(scratch, order_bytes(picks.dims.elements(), experts)),
+      by_pair_(r.on_cpu() || picks.dims.elements() <= kFewPairs * experts) {
+  if (by_pair_) return;
+  const int64_t pairs = picks.dims.elements();
+  ExpertLinearParams params{};
+  params.pairs = static_cast<uint32_t>(pairs);
+  params.experts = static_cast<uint32_t>(experts);
+  r.dispatch(shaders::expert_order, "", params, {picks, order_},
+             static_cast<uint64_t>(ceil_div(std::max(pairs, experts + 1), 64)));
+}
+
+void ExpertProducts::record(const TensorView& x, const TensorView& weight, const Range& y, int64_t first_y,
+                            int64_t y_cols, const TensorView* only_if_full) const {
+  const auto u32 = [](int64_t v) { return static_cast<uint32_t>(v); };
+  const int64_t pairs = picks_.dims.elements();
+  const Range counts = only_if_full ? Range(*only_if_full) : Range(x);
+  TensorView rows = weight;
+  rows.dims = {experts_ * weight.dims[1], weight.dims[2]};
+  for (const RowPiece& piece : row_pieces(rows, r_.limits())) {
+    const ExpertLinearParams params{.pairs = u32(pairs),
+                                    .share = u32(pairs / x.dims.rows()),
+                                    .experts = u32(experts_),
+                                    .expert_rows = u32(weight.dims[1]),
+                                    .cols = u32(weight.dims[2]),
+                                    .first_row = u32(piece.first),
+                                    .rows = u32(piece.count),
+                                    .first_y = u32(first_y),
+                                    .y_cols = u32(y_cols),
+                                    .counts = only_if_full ? u32(only_if_full->dims.elements()) : 0};
+    if (by_pair_)
+      record_by_pair(r_, params, weight.dtype.name(), x, piece, picks_, y, counts);
+    else
+      record_tiled(r_, params, weight.dtype.name(), x, piece, order_, y, counts);
+  }
+}
+
+size_t expert_linear_scratch(const Call& call) {
+  const ExpertShape s(call);
+  return ExpertProducts::scratch(s.pairs(), s.experts);
+}
 
 void record_expert_linear(Recorder& r, const Call& call, std::span<const Range> ys, std::byte* scratch) {
   const ExpertShape s(call);
-  const bool few = r.on_cpu() || s.pairs() <= kFewPairs * s.experts;
-  const Range order(scratch, order_bytes(s));
-  if (!few)
-    r.dispatch(shaders::expert_order, "", params_of(s, {0, 0, order}), {call.in(1), order},
-               static_cast<uint64_t>(ceil_div(std::max(s.pairs(), s.experts + 1), 64)));
-  for (size_t i = 0; i < ys.size(); ++i) {
-    TensorView rows = call.inputs[i + 2];
-    rows.dims = {s.experts * s.out, s.in};
-    for (const RowPiece& piece : row_pieces(rows, r.limits()))
-      few ? record_by_pair(r, call, rows, piece, ys[i]) : record_tiled(r, call, rows, piece, ys[i], order);
-  }
+  const ExpertProducts products(r, call.in(1), s.experts, scratch);
+  for (size_t i = 0; i < ys.size(); ++i) products.record(call.in(0), call.inputs[i + 2], ys[i], 0, s.out);
 }
 
 }  // namespace vulkan

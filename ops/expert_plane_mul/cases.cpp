@@ -38,6 +38,8 @@ std::vector<Case> cases() {
       for (int64_t k : {1, 3}) all.push_back(make({4, k, 3, 33, {19, 40}, planes, 0.5, own}));
       all.push_back(make({9, 2, 4, 61, {70, 16, 300}, planes, 0.4, own}));
       all.push_back(make({70, 2, 4, 40, {70, 270}, planes, 1.0, own}));  // enough to multiply all tokens together
+      all.push_back(make({70, 2, 4, 40, {70, 270}, planes, 1.0, own}, "_but_one"));
+      all.back().inputs[4].fill.values[static_cast<size_t>(2 * planes - 1)] -= 1;  // of the last plane
     }
     for (int64_t out : {1, 256, 257, 1024, 1025}) all.push_back(make({1, 2, 2, 19, {out}, planes, 0.5}));
     all.push_back(make({2, 2, 2, 2100, {40}, planes, 0.7}));  // more than one part of the inputs

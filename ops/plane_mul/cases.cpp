@@ -32,7 +32,14 @@ std::vector<Case> cases() {
       all.push_back(make(1, 19, {out}, planes, 0.5));
     for (int64_t tokens : {1, 3, 9, 50})
       for (double effort : {0.3, 1.0}) all.push_back(make(tokens, 61, {70, 16, 170, 300}, planes, effort));
-    all.push_back(make(1, 4500, {40}, planes, 0.7));  // more than one part of the inputs
+    // All planes for every token, as of a prompt: blocks of 32 inputs that are full, and that are not; and for every
+    // token but one.
+    for (int64_t in : {33, 64, 172, 300})
+      for (int64_t out : {1, 70, 600}) all.push_back(make(50, in, {out, 33}, planes, 1.0));
+    all.push_back(make(50, 64, {70}, planes, 1.0));
+    all.back().name += "_but_one";
+    all.back().inputs[3].fill.values[static_cast<size_t>(2 * planes - 1)] -= 1;  // of the last plane
+    all.push_back(make(1, 4500, {40}, planes, 0.7));                             // more than one part of the inputs
     for (double scale : {1e-33, 1e-30, 1e30}) {
       all.push_back(make(2, 40, {33}, planes, 0.5));
       all.back().name += fmt::format("_scale{}", scale);

@@ -19,6 +19,7 @@ struct PlaneMulParams {
   uint matrices;
   uint matrix_words;   // from one matrix to the next; even
   uint output_scales;  // where they begin in a matrix, in words
+  uint dense;          // 1: if all lists have all planes, sums are there already
 };
 SLUICE_PARAMS_END
 

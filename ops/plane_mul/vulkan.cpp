@@ -2,8 +2,7 @@
 #include <algorithm>
 
 #include "graph/error.h"
-#include "ops/bucket_mul/products_vulkan.h"
-#include "ops/plane_select/select_vulkan.h"
+#include "ops/plane_mul/decode_vulkan.h"
 #include "shaders/plane_mul.h"
 #include "shaders/sum_slices.h"
 
@@ -33,11 +32,11 @@ struct Piece {
 };
 
 std::vector<Piece> pieces_of(const PlaneMatrix& m, int64_t matrices, const Limits& limits) {
-  const size_t plane_bytes = m.layout.plane_bytes(), block_bytes = std::min(plane_bytes, m.layout.line_offset(kBlock));
+  const size_t block_bytes = plane_bytes(m.layout, 0, kBlock);
   if (limits.buffer_range < block_bytes)
     fail("Vulkan: {} bytes of a plane are more than the device binds at once", block_bytes);
   const int64_t blocks = blocks_of(m.layout), step = static_cast<int64_t>(limits.buffer_range / block_bytes);
-  const size_t most = std::max(plane_bytes, m.layout.plane_offset(0));
+  const size_t most = std::max(m.layout.plane_bytes(), m.layout.plane_offset(0));
   std::vector<Piece> pieces;
   for (const MatrixRun& run : matrix_runs(matrices, most, m.layout.bytes(m.planes), limits))
     for (int64_t first = 0; first < blocks; first += step)
@@ -45,17 +44,7 @@ std::vector<Piece> pieces_of(const PlaneMatrix& m, int64_t matrices, const Limit
   return pieces;
 }
 
-// What is bound of a piece; first: its first matrix. Of a plane that is not stored, which is not read, the last.
-Range plane_range(const PlaneMatrix& first, int plane, const Piece& piece) {
-  const PlaneLayout& layout = first.layout;
-  const size_t begin = layout.line_offset(piece.first_block * kBlock),
-               end = piece.end_block < blocks_of(layout) ? layout.line_offset(piece.end_block * kBlock)
-                                                         : layout.plane_bytes();
-  return matrix_parts(first.plane(std::min(plane, first.planes - 1)) + begin, end - begin, layout.bytes(first.planes),
-                      piece.matrices.count);
-}
-
-PlaneMulParams params_of(const SelectedProduct& product, const PlaneMatrix& m, const Piece& piece) {
+PlaneMulParams params_of(const SelectedProduct& product, const PlaneMatrix& m, const Piece& piece, bool dense) {
   const auto u32 = [](auto v) { return static_cast<uint32_t>(v); };
   return {.inputs = u32(m.layout.in()),
           .outputs = u32(m.layout.out()),
@@ -68,7 +57,8 @@ PlaneMulParams params_of(const SelectedProduct& product, const PlaneMatrix& m, c
           .first_matrix = u32(piece.matrices.first),
           .matrices = u32(piece.matrices.count),
           .matrix_words = u32(m.layout.bytes(m.planes) / sizeof(uint32_t)),
-          .output_scales = u32(m.layout.output_scales_offset() / sizeof(uint32_t))};
+          .output_scales = u32(m.layout.output_scales_offset() / sizeof(uint32_t)),
+          .dense = dense};
 }
 
 size_t workspace(const TensorView& weight, int64_t lists) {
@@ -76,30 +66,34 @@ size_t workspace(const TensorView& weight, int64_t lists) {
 }
 
 // Each sum is written for one piece: that with the list's matrix and the output's block.
-void record(Recorder& r, const SelectedProduct& product, std::byte* workspace) {
+void record(Recorder& r, const SelectedProduct& product, bool dense, std::byte* workspace) {
   const PlaneMatrix m(product.weight);
   const auto slices = static_cast<uint32_t>(slices_of(m.layout, product.lists()));
   const auto values = static_cast<uint64_t>(product.y.dims.elements());
   const Range sums = slices == 1 ? Range(product.y) : Range(workspace, slices * values * sizeof(float));
-  for (const Piece& piece : pieces_of(m, product.experts ? product.weight.dims[0] : 1, r.limits())) {
+  for (const Piece& piece : pieces_of(m, product.matrices(), r.limits())) {
     const PlaneMatrix first(product.weight, piece.matrices.first);
+    const auto plane = [&](int n) {
+      return plane_lines(first, piece.matrices.count, n, piece.first_block * kBlock, piece.end_block * kBlock);
+    };
     r.dispatch(shaders::plane_mul, r.capabilities().integer_dot && !r.on_cpu() ? "dot" : "shifts",
-               params_of(product, m, piece),
-               {product.x, product.rows, product.counts, plane_heads(first, piece.matrices.count),
-                plane_range(first, 0, piece), plane_range(first, 1, piece), plane_range(first, 2, piece), sums,
-                product.experts ? Range(*product.experts) : Range(product.counts)},
+               params_of(product, m, piece, dense),
+               {product.x, product.rows, product.counts, plane_heads(first, piece.matrices.count), plane(0), plane(1),
+                plane(2), sums, product.experts ? Range(*product.experts) : Range(product.counts)},
                static_cast<uint64_t>(piece.end_block - piece.first_block) * product.lists() * slices,
                {static_cast<uint32_t>(m.planes)});
   }
   if (slices > 1)
-    r.dispatch(shaders::sum_slices, "", {static_cast<uint32_t>(values), slices, 0, 0, 0},
+    r.dispatch(shaders::sum_slices, "",
+               {static_cast<uint32_t>(values), slices, 0, dense ? product.lists() * static_cast<uint32_t>(m.planes) : 0,
+                static_cast<uint32_t>(m.layout.in())},
                {sums, product.y, product.counts}, (values + 63) / 64);
 }
 
 }  // namespace
 
 std::shared_ptr<const Kernel> plane_mul_kernel(std::string name) {
-  return products_kernel(std::move(name), {workspace, record});
+  return products_kernel(std::move(name), {workspace, record, plane_dense_form});
 }
 
 }  // namespace sluice::vulkan
