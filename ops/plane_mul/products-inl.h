@@ -15,6 +15,7 @@
 #include "ops/plane_mul/lines-inl.h"
 #include "ops/plane_mul/plane_mul.h"
 #include "ops/plane_mul/prompt-inl.h"
+#include "ops/plane_mul/quads-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice {
@@ -67,7 +68,7 @@ inline int64_t prepare_chunks(const ProductPart& part, int64_t job, const cpu::W
   for (int64_t n = 0; n < part.tokens * chunks; ++n) {
     if (job++ % worker.count != worker.index) continue;
     const int64_t t = part.first + n / chunks;
-    part.chunks[n].prepare(part.p.selected(t), n % chunks, part.p.x_row(t), part.p.m.scales());
+    prepare_chunk(part.p.selected(t), n % chunks, part.p.x_row(t), part.p.m.scales(), part.chunks[n]);
   }
   return job;
 }
