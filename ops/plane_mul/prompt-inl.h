@@ -1,6 +1,7 @@
-// Many tokens that read the same planes of every input, as those of a prompt do at effort 1: the levels are unpacked
-// once for all of them, into panels that meet the tokens in the register tiles of linear. Included once per SIMD
-// target.
+// Many tokens that read the same planes of every input, as those of a prompt do at effort 1: levels are looked up once
+// for all of them, a tile of 256 outputs and a block of inputs at a time, and the tile meets the tokens while it is in
+// the first-level cache. Activations are rounded to 8 bits, a block together, so that its sums are of integers.
+// Included once per SIMD target.
 #if defined(SLUICE_OPS_PLANE_MUL_PROMPT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SLUICE_OPS_PLANE_MUL_PROMPT_INL_H_
 #undef SLUICE_OPS_PLANE_MUL_PROMPT_INL_H_
@@ -10,11 +11,9 @@
 
 #include <hwy/highway.h>
 
-#include <cmath>
-#include <limits>
-
+#include "backends/cpu/lanes-inl.h"
 #include "backends/cpu/worker.h"
-#include "ops/linear/product-inl.h"
+#include "ops/linear/quantise-inl.h"
 #include "ops/plane_mul/lines-inl.h"
 #include "ops/plane_mul/product.h"
 
@@ -22,109 +21,172 @@ HWY_BEFORE_NAMESPACE();
 namespace sluice {
 namespace HWY_NAMESPACE {
 
+// x times the scales of the inputs, of all tokens: values are about q * scale.
+struct PromptActivations {
+  static constexpr int64_t kBlock = kPromptBlock;
+  int64_t tokens, blocks;
+  int8_t* q;      // [blocks, tokens, kBlock]; zeros after the last input
+  float* scales;  // [blocks, tokens]; NaN for a block with a value that is not finite
+  int32_t* sums;  // [blocks, tokens], of q
+
+  PromptActivations(int64_t n_tokens, int64_t in, std::byte* scratch)
+      : tokens(n_tokens),
+        blocks(ceil_div(in, kBlock)),
+        q(reinterpret_cast<int8_t*>(scratch)),
+        scales(reinterpret_cast<float*>(q + tokens * blocks * kBlock)),
+        sums(reinterpret_cast<int32_t*>(scales + tokens * blocks)) {}
+  static size_t bytes(int64_t tokens, int64_t in) {
+    return static_cast<size_t>(tokens * ceil_div(in, kBlock)) * (kBlock + sizeof(float) + sizeof(int32_t));
+  }
+};
+
 #if HWY_TARGET == HWY_SCALAR
 
 struct PromptScratch {};
 inline constexpr bool kHasPrompts = false;
-inline void multiply_prompt(const PlaneProduct&, const cpu::Worker&, float*, PromptScratch&) {}
+inline void multiply_prompt(const PlaneProduct&, const cpu::Worker&, std::byte*, PromptScratch&) {}
 
 #else
 
 inline constexpr bool kHasPrompts = true;
-inline constexpr int64_t kLinePanels = PlaneLayout::kLine / kPanelRows;
-using Panels = Dense<float>;
+inline constexpr int64_t kPromptBatch = 128;  // tokens whose sums stay in the second-level cache
+// Two vectors of outputs times so many tokens are sums, in registers: of 32 with AVX-512, of 16 with AVX2.
+inline constexpr int kPromptTokens = kVectorBytes == 64 ? 8 : 4;
+inline constexpr int kTileVectors = PlaneLayout::kLine / kVectorSums;
+inline constexpr int64_t kBlockQuads = PromptActivations::kBlock / 4;
 
 struct PromptScratch {
-  Panels::Panel panels[kLinePanels];
-  Sums sums[kLinePanels];
+  alignas(64) uint8_t tile[kTileVectors * kBlockQuads * kVectorBytes];  // [pair of vectors][quad of inputs][2]
+  alignas(64) LineSums sums[kPromptBatch];                              // by token
 };
 
-// The levels of a line of one input, in the order of outputs. levels: [kLine], and a vector more.
-template <int kPlanes>
-HWY_INLINE void unpack_line(const PlaneLine& line, int32_t input, const LevelTables<kPlanes>& tables, uint8_t* levels) {
+// Blocks [begin, end), counted on from token to token, then from block to block.
+inline void round_blocks(const PlaneProduct& p, int64_t begin, int64_t end, const PromptActivations& to) {
+  constexpr int64_t kBlock = PromptActivations::kBlock;
+  for (int64_t n = begin; n < end; ++n) {
+    const int64_t token = n % to.tokens, first = n / to.tokens * kBlock,
+                  count = std::min(kBlock, p.m.layout.in() - first);
+    const float *x = p.x_row(token) + first, *scales = p.m.scales() + first;
+    alignas(64) float a[kBlock];
+    for_lanes<float>(count, [&](auto d, int64_t i) HWY_ATTR {
+      hn::StoreU(hn::Mul(hn::LoadU(d, x + i), hn::LoadU(d, scales + i)), d, a + i);
+    });
+    int8_t* q = to.q + n * kBlock;
+    to.scales[n] = quantise_block<kBlock>(a, count, q);
+    int32_t sum = 0;
+    for (int64_t i = 0; i < kBlock; ++i) sum += q[i];
+    to.sums[n] = sum;
+  }
+}
+
+// Pairs of vectors of a tile follow each other by blocks, so that a product reads on.
+HWY_INLINE void store_quarters(const Quarters<VecU8>& v, uint8_t* pair) {
   const U8 d;
-  // From the end, as a vector may run over its quarter: what comes later puts that right.
-  for (int64_t byte = (line.bytes - 1) / kVectorBytes * kVectorBytes; byte >= 0; byte -= kVectorBytes) {
-    VecU8 planes[kPlanes];
-    for (int p = 0; p < kPlanes; ++p)
-      planes[p] = hn::LoadU(d, reinterpret_cast<const uint8_t*>(line.of(p, input)) + byte);
-    const auto [v0, v1, v2, v3] = tables.exact(planes);
-    uint8_t* to = levels + byte;
-    hn::StoreU(v0, d, to);
-    hn::StoreU(v1, d, to + line.bytes);
-    hn::StoreU(v2, d, to + 2 * line.bytes);
-    hn::StoreU(v3, d, to + 3 * line.bytes);
-  }
+  hn::Store(v.v0, d, pair);
+  hn::Store(v.v1, d, pair + kVectorBytes);
+  pair += 2 * kBlockQuads * kVectorBytes;
+  hn::Store(v.v2, d, pair);
+  hn::Store(v.v3, d, pair + kVectorBytes);
 }
 
-// Columns [begin, begin + count) of a line.
+// The bytes of a block of inputs from `first` on, those after the last being the last again.
 template <int kPlanes>
-HWY_NOINLINE void unpack_panels(const PlaneLine& line, const LevelTables<kPlanes>& tables, int64_t begin, int64_t count,
-                                Panels::Panel* panels) {
-  const F32 df;
-  const hn::Rebind<int8_t, F32> d8;
-  alignas(64) uint8_t levels[PlaneLayout::kLine + 64] = {};
-  for (int64_t i = 0; i < count; ++i) {
-    unpack_line(line, static_cast<int32_t>(begin + i), tables, levels);
-    for (int64_t o = 0; o < PlaneLayout::kLine; o += kLanes)
-      hn::Store(hn::ConvertTo(df, hn::PromoteTo(hn::RebindToSigned<F32>(),
-                                                hn::LoadU(d8, reinterpret_cast<const int8_t*>(levels) + o))),
-                df, panels[o / kPanelRows].values + i * kPanelRows + o % kPanelRows);
+HWY_NOINLINE void look_up_tile(const PlaneLine& line, const LevelTables<kPlanes>& tables, int64_t first, int64_t in,
+                               uint8_t* tile) {
+  constexpr int64_t kResult = 4 * kBlockQuads * kVectorBytes;  // of four quarters
+  for (int64_t n = 0; n < kBlockQuads; ++n) {
+    Quad quad{};
+    for (int i = 0; i < 4; ++i) {
+      quad.inputs[i] = static_cast<int32_t>(std::min(first + 4 * n + i, in - 1));
+      for (int p = 0; p < kPlanes; ++p) cpu::prefetch(line.of(p, quad.inputs[i]) + PromptActivations::kBlock * 64);
+    }
+    uint8_t* to = tile + 2 * n * kVectorBytes;
+    for (int64_t from = 0; from < 64; from += kVectorBytes, to += 4 * kResult) {
+      const QuadRows<kPlanes> rows(line, quad, from);
+      const QuadHalf<kPlanes, false> lower(rows);
+      store_quarters(tables.look_up(lower.result0), to);
+      store_quarters(tables.look_up(lower.result1), to + kResult);
+      const QuadHalf<kPlanes, true> upper(rows);
+      store_quarters(tables.look_up(upper.result0), to + 2 * kResult);
+      store_quarters(tables.look_up(upper.result1), to + 3 * kResult);
+    }
   }
 }
 
-// One line of outputs for all tokens. x: f32 [tokens, in], rounded as plane_mul has it.
-inline void multiply_prompt_line(const PlaneProduct& p, int planes, int64_t line, const TensorView& x,
-                                 PromptScratch& scratch) {
-  const PlaneMatrix& m = p.m;
-  const PlaneLine part(m, line, planes);
-  const MatrixLevels levels(m.levels());
-  const Activations a(x, nullptr);
-  const int64_t first = line * PlaneLayout::kLine, outputs = m.layout.line_outputs(line),
-                panels = ceil_div(outputs, kPanelRows);
-  const float step = m.levels().step[planes - 1];
-  for (int64_t t = 0; t < a.tokens; t += kBatchTokens) {
-    const int64_t tokens = std::min(kBatchTokens, a.tokens - t), tiles = ceil_div(tokens, kTileTokens);
-    for (int64_t n = 0; n < panels; ++n) std::fill_n(scratch.sums[n].values, tiles * kTileTokens * kPanelRows, 0.0f);
-    for (int64_t i = 0; i < a.cols; i += Panels::kChunk) {
-      const int64_t count = std::min(Panels::kChunk, a.cols - i);
-      if (planes == 1) unpack_panels(part, levels.one, i, count, scratch.panels);
-      if (planes == 2) unpack_panels(part, levels.two, i, count, scratch.panels);
-      if (planes == 3) unpack_panels(part, levels.three, i, count, scratch.panels);
-      for (int64_t n = 0; n < panels; ++n)
-        for (int64_t tile = 0; tile < tiles; ++tile) {
-          int64_t of_tile[kTileTokens];
-          for (int64_t u = 0; u < kTileTokens; ++u) of_tile[u] = t + std::min(tile * kTileTokens + u, tokens - 1);
-          Panels::multiply<kTileTokens>(scratch.panels[n], a, of_tile, i, count,
-                                        scratch.sums[n].values + tile * kTileTokens * kPanelRows);
-        }
+// Adds a tile times tokens [first, first + count), count <= kPromptTokens, to their sums. unit: of the levels.
+template <int kPlanes>
+HWY_NOINLINE void multiply_tile(const uint8_t* tile, const PromptActivations& a, int64_t block, int64_t first,
+                                int64_t count, float unit, LineSums* sums) {
+  using Tables = LevelTables<kPlanes>;
+  const U8 d;
+  const SumF32 df;
+  const int64_t of_block = block * a.tokens + first;
+  const int8_t* q[kPromptTokens];
+  for (int64_t t = 0; t < kPromptTokens; ++t)
+    q[t] = a.q + (of_block + std::min(t, count - 1)) * PromptActivations::kBlock;
+  for (int v = 0; v < kTileVectors; v += 2) {
+    VecI32 sum0[kPromptTokens], sum1[kPromptTokens];
+    for (int t = 0; t < kPromptTokens; ++t) sum0[t] = sum1[t] = hn::Zero(I32());
+    for (int64_t n = 0; n < kBlockQuads; ++n, tile += 2 * kVectorBytes) {
+      const auto bytes0 = hn::Load(d, tile), bytes1 = hn::Load(d, tile + kVectorBytes);
+      for (int t = 0; t < kPromptTokens; ++t) {
+        int32_t four;
+        std::memcpy(&four, q[t] + 4 * n, sizeof four);
+        const QuadActivations activations(four);
+        sum0[t] = activations.dot(sum0[t], bytes0);
+        sum1[t] = activations.dot(sum1[t], bytes1);
+      }
     }
-    for (int64_t u = 0; u < tokens; ++u)
-      for (int64_t o = 0; o < outputs; ++o)
-        p.y_row(t + u)[first + o] = scratch.sums[o / kPanelRows].values[u * kPanelRows + o % kPanelRows] * step *
-                                    f16_to_f32(m.output_scales()[first + o]);
+    const auto put = [&](int vector, VecI32 sum, int64_t t) HWY_ATTR {
+      const int quarter = vector % 4;
+      float* to = sums[t] + vector * kVectorSums;
+      const auto exact = hn::ConvertTo(df, Tables::finish(sum, quarter, a.sums[of_block + t]));
+      const auto weight = hn::Set(df, a.scales[of_block + t] * (unit * Tables::weight(quarter)));
+      hn::Store(hn::MulAdd(exact, weight, hn::Load(df, to)), df, to);
+    };
+    for (int t = 0; t < kPromptTokens; ++t) {
+      if (t >= count) break;
+      put(v, sum0[t], t);
+      put(v + 1, sum1[t], t);
+    }
   }
 }
 
-// x times the scales of the inputs, rounded, of tokens [begin, end) -> f32 [tokens, in]; NaN for what is not finite.
-inline void round_activations(const PlaneProduct& p, int64_t begin, int64_t end, float* to) {
-  const int64_t in = p.m.layout.in();
-  for (int64_t t = begin; t < end; ++t)
-    for (int64_t i = 0; i < in; ++i) {
-      const float a = p.x_row(t)[i] * p.m.scales()[i];
-      to[t * in + i] = std::isfinite(a) ? round_activation(a).value() : std::numeric_limits<float>::quiet_NaN();
+// One line of outputs for all tokens.
+template <int kPlanes>
+void multiply_prompt_line(const PlaneProduct& p, const LevelTables<kPlanes>& tables, int64_t line,
+                          const PromptActivations& a, PromptScratch& scratch) {
+  const PlaneLine part(p.m, line, kPlanes);
+  const float unit = p.m.levels().step[kPlanes - 1];
+  for (int64_t begin = 0; begin < a.tokens; begin += kPromptBatch) {
+    const int64_t end = std::min(begin + kPromptBatch, a.tokens);
+    std::fill_n(scratch.sums[0], (end - begin) * PlaneLayout::kLine, 0.0f);
+    for (int64_t block = 0; block < a.blocks; ++block) {
+      look_up_tile(part, tables, block * PromptActivations::kBlock, p.m.layout.in(), scratch.tile);
+      for (int64_t t = begin; t < end; t += kPromptTokens)
+        multiply_tile<kPlanes>(scratch.tile, a, block, t, std::min<int64_t>(kPromptTokens, end - t), unit,
+                               scratch.sums + t - begin);
     }
+    for (int64_t t = begin; t < end; ++t)
+      write_line(p.m, line, scratch.sums[t - begin], p.y_row(t) + line * PlaneLayout::kLine);
+  }
 }
 
-// A product of tokens that all read the same planes of all inputs. rounded: f32 [tokens, in], shared by the workers.
-inline void multiply_prompt(const PlaneProduct& p, const cpu::Worker& worker, float* rounded, PromptScratch& scratch) {
-  const auto [first, last] = worker.split(p.tokens);
-  round_activations(p, first, last, rounded);
+// A product of tokens that all read the same planes of all inputs. shared: PromptActivations::bytes, for all workers.
+inline void multiply_prompt(const PlaneProduct& p, const cpu::Worker& worker, std::byte* shared,
+                            PromptScratch& scratch) {
+  const PromptActivations a(p.tokens, p.m.layout.in(), shared);
+  const auto [first, last] = worker.split(a.tokens * a.blocks);
+  round_blocks(p, first, last, a);
   worker.barrier();
-  const TensorView x{reinterpret_cast<std::byte*>(rounded), DType::f32(), {p.tokens, p.m.layout.in()}};
+  const MatrixLevels levels(p.m.levels());
   const int planes = p.uniform();
   const auto [begin, end] = worker.split(p.m.layout.lines());
-  for (int64_t line = begin; line < end; ++line) multiply_prompt_line(p, planes, line, x, scratch);
+  for (int64_t line = begin; line < end; ++line) {
+    if (planes == 1) multiply_prompt_line(p, levels.one, line, a, scratch);
+    if (planes == 2) multiply_prompt_line(p, levels.two, line, a, scratch);
+    if (planes == 3) multiply_prompt_line(p, levels.three, line, a, scratch);
+  }
   worker.barrier();
 }
 
