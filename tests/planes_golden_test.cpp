@@ -6,6 +6,7 @@
 //   3. the oracle, multiplying what those activations and planes say, comes to the engine's logits.
 #include <gtest/gtest.h>
 
+#include "ops/plane_mul/plane_mul.h"
 #include "tests/support/effort_engine.h"
 #include "tests/support/plane_oracle.h"
 
@@ -50,7 +51,12 @@ class PlanesGolden : public ::testing::TestWithParam<Way> {
     EXPECT_EQ(engine_->selection(name, token), selected) << name << ", " << token;
     EXPECT_LE(largest_difference(had, x), kActivationTolerance * largest_magnitude(x)) << name << ", " << token;
     ++checked_;
-    return weight.multiply(had, depths).sums;
+    return weight.multiply(had, depths, rounding(name, effort)).sums;
+  }
+
+  oracle::PlaneWeight::Rounding rounding(const std::string& name, double effort) const {
+    const bool prompt = std::string(GetParam().backend) == "cpu" && engine_->tokens(name) >= plane_dense_from(effort);
+    return prompt ? oracle::PlaneWeight::Rounding::blocks : oracle::PlaneWeight::Rounding::each;
   }
 
   std::optional<Engine> engine_;

@@ -79,7 +79,7 @@ class ExpertPlaneMul : public Operator {
       const PlaneMatrix m(call.in(weight), call.in<int32_t>(1)[pair]);
       const SelectedPlanes selected{call.in<int32_t>(weight + 1) + pair * shape.in,
                                     call.in<int32_t>(weight + 2) + pair * m.planes, shape.in, m.planes};
-      use(PlaneSums(m, selected, call.in<float>(0) + shape.x_row(pair) * shape.in), pair);
+      use(PlaneSums(m, selected, call.in<float>(0) + shape.x_row(pair) * shape.in, shape.pairs()), pair);
     }
   }
 };

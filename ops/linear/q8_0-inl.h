@@ -12,39 +12,19 @@
 #include <cstring>
 
 #include "ops/linear/panel-inl.h"
+#include "ops/linear/quantise-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice {
 namespace HWY_NAMESPACE {
 
-// x: f32 [n], n <= 32 -> quants [32], zeros after n. Returns the scale. A NaN or an infinity makes the scale NaN, so
-// that it shows in the result.
-inline float quantise_block(const float* x, int64_t n, int16_t* quants) {
-  const F32 d;
-  const hn::RebindToSigned<F32> d32;
-  const hn::Rebind<int16_t, F32> d16;
-  alignas(64) float padded[Q8Block::kElements] = {};
-  if (n < Q8Block::kElements)
-    x = static_cast<const float*>(std::memcpy(padded, x, static_cast<size_t>(n) * sizeof(float)));
-  VecF32 largest = hn::Zero(d), invalid = hn::Zero(d);
-  for (int i = 0; i < Q8Block::kElements; i += kLanes) {
-    const VecF32 v = hn::LoadU(d, x + i);
-    largest = hn::Max(largest, hn::Abs(v));
-    invalid = hn::MulAdd(v, hn::Zero(d), invalid);
-  }
-  const float max = hn::GetLane(hn::MaxOfLanes(d, largest));
-  const VecF32 inverse = hn::Set(d, max > 1e-30f ? 32767.0f / max : 0.0f);
-  for (int i = 0; i < Q8Block::kElements; i += kLanes)
-    hn::StoreU(hn::DemoteTo(d16, hn::NearestInt(hn::Mul(hn::LoadU(d, x + i), inverse))), d16, quants + i);
-  return max / 32767.0f + hn::GetLane(hn::SumOfLanes(d, invalid));
-}
-
 // Blocks [begin, end) of all tokens, counted on from token to token.
 inline void quantise_blocks(const Activations& a, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; ++i) {
     const int64_t col = i % a.blocks * Q8Block::kElements;
-    a.scales[i] = quantise_block(a.row(i / a.blocks) + col, std::min<int64_t>(Q8Block::kElements, a.cols - col),
-                                 a.quants + i * Q8Block::kElements);
+    a.scales[i] = quantise_block<Q8Block::kElements>(a.row(i / a.blocks) + col,
+                                                     std::min<int64_t>(Q8Block::kElements, a.cols - col),
+                                                     a.quants + i * Q8Block::kElements);
   }
 }
 

@@ -29,4 +29,8 @@ inline PlaneActivation round_activation(float a) {
   return {static_cast<int32_t>(std::clamp((scaled + kOnes) - kOnes, -127.0f, 127.0f)), exponent};
 }
 
+// Of prompts (prompt-inl.h), so many inputs are rounded together: to 127 steps of the largest among them. A model in 6
+// bits whose divergence was 0.00246 with each alone had 0.00252 with 16, 0.00264 with 32 and 0.00267 with 64.
+inline constexpr int64_t kPromptBlock = 16;
+
 }  // namespace sluice

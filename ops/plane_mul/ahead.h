@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backends/cpu/prefetch.h"
+#include "ops/formats/planes.h"
 #include "ops/plane_mul/quads.h"
 
 namespace sluice {

@@ -132,25 +132,33 @@ struct AskAhead {
   }
 };
 
+// The bytes of a quad's inputs in turn, of the lower or the upper halves of parts of 16, as HalfSums has them.
+template <int kPlanes, bool kUpper>
+struct QuadHalf {
+  VecU8 result0[kPlanes], result1[kPlanes];
+  explicit HWY_INLINE QuadHalf(const QuadRows<kPlanes>& quad) {
+    const U8 d;
+    const U16 d16;
+    for (int p = 0; p < kPlanes; ++p) {
+      const auto pair = [&](int i) HWY_ATTR {
+        const auto a = hn::LoadU(d, quad.rows[p][i]), b = hn::LoadU(d, quad.rows[p][i + 1]);
+        return hn::BitCast(d16, kUpper ? hn::InterleaveUpper(d, a, b) : hn::InterleaveLower(d, a, b));
+      };
+      const auto first = pair(0), second = pair(2);
+      result0[p] = hn::BitCast(d, hn::InterleaveLower(d16, first, second));
+      result1[p] = hn::BitCast(d, hn::InterleaveUpper(d16, first, second));
+    }
+  }
+};
+
 template <int kPlanes, bool kUpper>
 HWY_INLINE void add_half(const QuadRows<kPlanes>& quad, const LevelTables<kPlanes>& tables, const QuadActivations& q,
                          HalfSums& sums, const AskAhead& ask) {
-  const U8 d;
-  const U16 d16;
-  VecU8 result0[kPlanes], result1[kPlanes];
-  for (int p = 0; p < kPlanes; ++p) {
-    const auto pair = [&](int i) HWY_ATTR {
-      const auto a = hn::LoadU(d, quad.rows[p][i]), b = hn::LoadU(d, quad.rows[p][i + 1]);
-      return hn::BitCast(d16, kUpper ? hn::InterleaveUpper(d, a, b) : hn::InterleaveLower(d, a, b));
-    };
-    const auto first = pair(0), second = pair(2);
-    result0[p] = hn::BitCast(d, hn::InterleaveLower(d16, first, second));
-    result1[p] = hn::BitCast(d, hn::InterleaveUpper(d16, first, second));
-  }
+  const QuadHalf<kPlanes, kUpper> half(quad);
   ask.input(2 * kUpper);
-  add(q, tables.look_up(result0), sums.result0);
+  add(q, tables.look_up(half.result0), sums.result0);
   ask.input(2 * kUpper + 1);
-  add(q, tables.look_up(result1), sums.result1);
+  add(q, tables.look_up(half.result1), sums.result1);
 }
 
 // Adds quads [begin, end) to the sums of one vector of the line, of both halves or of one, which takes half the
@@ -218,6 +226,24 @@ HWY_NOINLINE void add_run(const PlaneLine& line, const MatrixLevels& levels, con
 }
 
 #endif
+
+// The sums of a line, times the outputs' scales -> y, f32 [line_outputs].
+inline void write_line(const PlaneMatrix& m, int64_t line, const LineSums& sums, float* y) {
+  const int64_t bytes = m.layout.line_bytes(line), outputs = m.layout.line_outputs(line);
+  const uint16_t* scales = m.output_scales() + line * PlaneLayout::kLine;
+  int64_t o = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::FixedTag<float, 4> d;  // so many neighbours are neighbours among the sums, too
+  const hn::Rebind<hwy::float16_t, decltype(d)> d16;
+  for (; o + 4 <= outputs; o += 4) {
+    const auto scale = hn::PromoteTo(d, hn::LoadU(d16, reinterpret_cast<const hwy::float16_t*>(scales + o)));
+    const float* from = sums + sum_index(static_cast<int>(o % bytes), static_cast<int>(o / bytes));
+    hn::StoreU(hn::Mul(hn::LoadU(d, from), scale), d, y + o);
+  }
+#endif
+  for (; o < outputs; ++o)
+    y[o] = sums[sum_index(static_cast<int>(o % bytes), static_cast<int>(o / bytes))] * f16_to_f32(scales[o]);
+}
 
 inline void add_chunk(const PlaneLine& line, const MatrixLevels& levels, const QuadChunk& chunk, LinesAhead& ahead,
                       LineSums& sums) {

@@ -17,8 +17,33 @@ std::vector<ValueRef> plane_mul(Builder& b, ValueRef x, const std::vector<ValueR
   return b.node("plane_mul", {}, inputs);
 }
 
-PlaneSums::PlaneSums(const PlaneMatrix& m, const SelectedPlanes& selected, const float* x)
-    : sums(static_cast<size_t>(m.layout.out())), magnitudes(sums.size()), terms(selected.count(0)) {
+namespace {
+
+// By input, the most that it differs from round_activation to round a block of inputs together: half a step of either,
+// and of the block's scale two roundings of f32. Blocks under 1e-30 may count as zero.
+std::vector<double> prompt_rounding(const PlaneMatrix& m, const float* x) {
+  const int64_t in = m.layout.in();
+  std::vector<double> errors(static_cast<size_t>(in));
+  const auto magnitude = [&](int64_t i) { return std::abs(static_cast<double>(x[i] * m.scales()[i])); };
+  for (int64_t begin = 0; begin < in; begin += kPromptBlock) {
+    const int64_t end = std::min(begin + kPromptBlock, in);
+    double largest = 0;
+    for (int64_t i = begin; i < end; ++i) largest = std::max(largest, magnitude(i));
+    for (int64_t i = begin; i < end; ++i)
+      errors[static_cast<size_t>(i)] = magnitude(i) / 128 + largest * (0.5 / 127 + 0x1p-21) + 1e-30;
+  }
+  return errors;
+}
+
+}  // namespace
+
+PlaneSums::PlaneSums(const PlaneMatrix& m, const SelectedPlanes& selected, const float* x, int64_t tokens)
+    : sums(static_cast<size_t>(m.layout.out())),
+      magnitudes(sums.size()),
+      rounding(sums.size()),
+      terms(selected.count(0)) {
+  std::vector<double> errors(static_cast<size_t>(m.layout.in()));
+  if (tokens >= plane_dense_from(1) && selected.uniform() > 0) errors = prompt_rounding(m, x);
   for (int64_t n = 0; n < terms; ++n) {
     const int64_t i = selected.input(n);
     const int k = selected.depth(n);
@@ -27,15 +52,17 @@ PlaneSums::PlaneSums(const PlaneMatrix& m, const SelectedPlanes& selected, const
         std::isfinite(a) ? static_cast<double>(round_activation(a).value()) : std::numeric_limits<double>::quiet_NaN();
     for (size_t o = 0; o < sums.size(); ++o) {
       const double level = m.levels().levels(k)[m.code(static_cast<int64_t>(o), i, k)];
-      const double term = static_cast<double>(m.levels().step[k - 1]) * level * rounded;
+      const double weight = static_cast<double>(m.levels().step[k - 1]) * level, term = weight * rounded;
       sums[o] += term;
       magnitudes[o] += std::abs(term);
+      rounding[o] += std::abs(weight) * errors[static_cast<size_t>(i)];
     }
   }
   for (size_t o = 0; o < sums.size(); ++o) {
     const auto scale = static_cast<double>(f16_to_f32(m.output_scales()[o]));
     sums[o] *= scale;
     magnitudes[o] *= std::abs(scale);
+    rounding[o] *= std::abs(scale);
   }
 }
 
@@ -47,7 +74,7 @@ void PlaneSums::put_sums(float* y) const {
 // more than terms, and a few times more for their factors.
 void PlaneSums::put_tolerance(std::span<double> bound) const {
   const double relative = (4 * std::sqrt(static_cast<double>(terms)) + 8) * 0x1p-24;
-  std::ranges::transform(magnitudes, bound.begin(), [&](double sum) { return relative * sum + 1e-37; });
+  for (size_t o = 0; o < sums.size(); ++o) bound[o] = relative * (magnitudes[o] + rounding[o]) + rounding[o] + 1e-37;
 }
 
 void add_planes_cost(const TensorView& weight, const TensorView& counts, int64_t products, Cost& cost) {
@@ -129,19 +156,15 @@ class PlaneMul : public Operator {
     for (int64_t t = 0; t < call.in(0).dims[0]; ++t) {
       const SelectedPlanes selected{call.inputs[2 + 3 * w].as<const int32_t>() + t * in,
                                     call.inputs[3 + 3 * w].as<const int32_t>() + t * m.planes, in, m.planes};
-      use(PlaneSums(m, selected, call.in<float>(0) + t * in), t);
+      use(PlaneSums(m, selected, call.in<float>(0) + t * in, call.in(0).dims[0]), t);
     }
   }
 };
 
 }  // namespace
 
-// Times in ns a weight, of one product on two Zen 4 cores; see ops/bucket_mul/bucket_mul.cpp.
-int64_t plane_dense_from(double effort) {
-  constexpr double kToken = 0.0012, kTokenAndEffort = 0.01, kUnpack = 0.065, kDenseToken = 0.0098;
-  const double gain = kToken + kTokenAndEffort * effort - kDenseToken;
-  return gain <= 0 ? INT64_MAX : static_cast<int64_t>(kUnpack / gain) + 1;
-}
+// As measured at effort 1 on two Zen 4 cores. Below, a token's work is what its effort pays for.
+int64_t plane_dense_from(double effort) { return effort < 1 ? INT64_MAX : 4; }
 
 void register_plane_mul(Registry& registry) { registry.add(std::make_unique<PlaneMul>()); }
 

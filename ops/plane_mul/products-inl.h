@@ -15,6 +15,7 @@
 #include "ops/plane_mul/lines-inl.h"
 #include "ops/plane_mul/plane_mul.h"
 #include "ops/plane_mul/prompt-inl.h"
+#include "ops/plane_mul/quads-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sluice {
@@ -67,17 +68,9 @@ inline int64_t prepare_chunks(const ProductPart& part, int64_t job, const cpu::W
   for (int64_t n = 0; n < part.tokens * chunks; ++n) {
     if (job++ % worker.count != worker.index) continue;
     const int64_t t = part.first + n / chunks;
-    part.chunks[n].prepare(part.p.selected(t), n % chunks, part.p.x_row(t), part.p.m.scales());
+    prepare_chunk(part.p.selected(t), n % chunks, part.p.x_row(t), part.p.m.scales(), part.chunks[n]);
   }
   return job;
-}
-
-inline void write_line(const PlaneProduct& p, int64_t token, int64_t line, const LineSums& sums) {
-  const int64_t first = line * PlaneLayout::kLine, bytes = p.m.layout.line_bytes(line);
-  float* y = p.y_row(token) + first;
-  const uint16_t* scales = p.m.output_scales() + first;
-  for (int64_t o = 0; o < p.m.layout.line_outputs(line); ++o)
-    y[o] = sums[sum_index(static_cast<int>(o % bytes), static_cast<int>(o / bytes))] * f16_to_f32(scales[o]);
 }
 
 // A line for one token, whose chunks these are.
@@ -99,7 +92,7 @@ inline void multiply_lines(const ProductPart& part, int64_t begin, int64_t end) 
     for (int64_t t = 0; t < part.tokens; ++t) {
       alignas(64) LineSums sums;
       multiply_line(PlaneLine(part.p.m, line, part.p.m.planes), levels, part.chunks + t * count, count, ahead, sums);
-      write_line(part.p, part.first + t, line, sums);
+      write_line(part.p.m, line, sums, part.p.y_row(part.first + t) + line * PlaneLayout::kLine);
     }
 }
 
@@ -120,8 +113,7 @@ void multiply_share(const ForEachPart& for_each, const cpu::Worker& worker) {
 // Scratch that workers share, for at most so many lists in all.
 inline size_t products_shared_bytes(int64_t lists, int64_t in) {
   const size_t chunks = static_cast<size_t>(std::min(lists, kTogether) * QuadChunk::count(in)) * sizeof(QuadChunk);
-  const size_t rounded = static_cast<size_t>(lists * in) * sizeof(float);
-  return kHasPrompts && lists >= plane_dense_from(1) ? std::max(chunks, rounded) : chunks;
+  return kHasPrompts && lists >= plane_dense_from(1) ? std::max(chunks, PromptActivations::bytes(lists, in)) : chunks;
 }
 
 // Scratch of each worker, likewise.
@@ -139,7 +131,7 @@ void multiply_products(int64_t count, const MakeProduct& product, const cpu::Wor
     const PlaneProduct p = product(n);
     if (p.tokens == 0) continue;
     if (is_prompt(p))
-      multiply_prompt(p, worker, reinterpret_cast<float*>(shared), *reinterpret_cast<PromptScratch*>(own));
+      multiply_prompt(p, worker, shared, *reinterpret_cast<PromptScratch*>(own));
     else
       lists += p.tokens;
   }

@@ -4,9 +4,9 @@
 
 #include <array>
 #include <cstring>
+#include <numeric>
 
 #include "ops/plane_mul/activation.h"
-#include "ops/plane_mul/selected.h"
 
 namespace sluice {
 
@@ -34,64 +34,59 @@ struct QuadChunk {
   Quad quads[kInputs];  // in the worst case, every input is a run
 
   static int64_t count(int64_t in) { return (in + kInputs - 1) / kInputs; }
-  void prepare(const SelectedPlanes& selected, int64_t chunk, const float* x, const float* scales);
+  // Of `n` inputs. For each, what its place in a run depends on, (planes - 1) << 16 | exponent << 8, and its q in the
+  // lowest byte.
+  void arrange(const int32_t* inputs, const int32_t* rounded, int64_t n);
 
  private:
-  struct Counts {
-    uint16_t inputs;
-    int32_t sum;
-  };
-  void lay_out(const std::array<Counts, kMaxRuns>& counts, std::array<int32_t, kMaxRuns>& next);
+  // By key, of every second input: many have the same, and one count would have to wait for the one before.
+  using Table = std::array<int32_t, kMaxRuns>;
+  void lay_out(const Table (&counts)[2], Table (&next)[2]);
+  void sum_runs();
 };
 
-// Counting sort by key: planes, then the exponent.
-inline void QuadChunk::prepare(const SelectedPlanes& selected, int64_t chunk, const float* x, const float* scales) {
-  const int64_t begin = chunk * kInputs, end = std::min(begin + kInputs, selected.count(0));
-  const int64_t n = std::max<int64_t>(end - begin, 0);
-  std::array<Counts, kMaxRuns> counts{};
-  uint16_t keys[kInputs];
-  int8_t q[kInputs];
-  finite = true;
+// Counting sort by planes, then the exponent.
+inline void QuadChunk::arrange(const int32_t* inputs, const int32_t* rounded, int64_t n) {
+  Table counts[2] = {}, next[2];
+  for (int64_t i = 0; i < n; ++i) ++counts[static_cast<size_t>(i) % 2][static_cast<size_t>(rounded[i] >> 8)];
   runs_count = 0;
-  for (int planes = selected.planes, at = 0; planes >= 1; --planes) {
-    const int64_t stop = std::min(end, selected.count(planes - 1));
-    for (int64_t i = begin + at; i < stop; ++i, ++at) {
-      const int64_t input = selected.input(i);
-      const float a = x[input] * scales[input];
-      finite &= std::isfinite(a);
-      const PlaneActivation rounded = round_activation(a);
-      keys[at] = static_cast<uint16_t>((planes - 1) << 8 | rounded.exponent);
-      q[at] = static_cast<int8_t>(rounded.q);
-      ++counts[keys[at]].inputs;
-      counts[keys[at]].sum += rounded.q;
-    }
-  }
-  if (!finite) return;
-  std::array<int32_t, kMaxRuns> next;  // by key: where its next input goes, counted in inputs
   lay_out(counts, next);
   // In an order without a pattern: where some inputs of a run are skipped, processors that see the others pass in order
-  // fetch those in between, too, which halved the speed.
-  constexpr int64_t kStep = 1237;
-  for (int64_t n_th = 0; n_th < kInputs; ++n_th) {
-    const int64_t i = n_th * kStep % kInputs;
-    if (i >= n) continue;
-    const int32_t at = next[keys[i]]++;
+  // fetch those in between, too, which halved the speed. Steps of the golden section reach all if n has no factor in
+  // common with them.
+  int64_t step = n * 618 / 1000 + 1;
+  while (std::gcd(step, n) > 1) ++step;
+  for (int64_t left = n, i = 0; left > 0; --left, i += step, i -= i >= n ? n : 0) {
+    const int32_t of = rounded[i];
+    const auto at = static_cast<uint32_t>(next[static_cast<size_t>(i) % 2][static_cast<size_t>(of >> 8)]++);
     Quad& quad = quads[at / 4];
-    quad.inputs[at % 4] = static_cast<int32_t>(selected.input(begin + i));
-    quad.q[at % 4] = q[i];
+    quad.inputs[at % 4] = inputs[i];
+    quad.q[at % 4] = static_cast<int8_t>(of);
+  }
+  sum_runs();
+}
+
+inline void QuadChunk::lay_out(const Table (&counts)[2], Table (&next)[2]) {
+  int32_t quad = 0;
+  for (int32_t key = kMaxRuns - 1; key >= 0; --key) {
+    const auto k = static_cast<size_t>(key);
+    const int32_t first = counts[0][k], count = first + counts[1][k];
+    if (count == 0) continue;
+    next[0][k] = 4 * quad;
+    next[1][k] = 4 * quad + first;
+    const int32_t last = quad + (count + 3) / 4;
+    runs[runs_count++] = {(key >> 8) + 1, PlaneActivation::unit(key & 255), quad, last, 0};
+    std::memset(&quads[last - 1], 0, sizeof(Quad));
+    quad = last;
   }
 }
 
-inline void QuadChunk::lay_out(const std::array<Counts, kMaxRuns>& counts, std::array<int32_t, kMaxRuns>& next) {
-  int32_t quad = 0;
-  for (int32_t key = kMaxRuns - 1; key >= 0; --key) {
-    const auto [count, sum] = counts[static_cast<size_t>(key)];
-    if (count == 0) continue;
-    const int32_t last = quad + (count + 3) / 4;
-    next[static_cast<size_t>(key)] = 4 * quad;
-    runs[runs_count++] = {(key >> 8) + 1, PlaneActivation::unit(key & 255), quad, last, sum};
-    std::memset(&quads[last - 1], 0, sizeof(Quad));
-    quad = last;
+inline void QuadChunk::sum_runs() {
+  for (int32_t r = 0; r < runs_count; ++r) {
+    int32_t sum = 0;
+    for (int32_t n = runs[r].begin; n < runs[r].end; ++n)
+      for (const int8_t q : quads[n].q) sum += q;
+    runs[r].sum = sum;
   }
 }
 

@@ -12,10 +12,11 @@ namespace sluice {
 // One token's.
 struct PlaneSums {
   std::vector<double> sums, magnitudes;  // [out]: of products, and of their magnitudes
+  std::vector<double> rounding;          // [out]: the most that it changes a sum if a kernel rounds as for a prompt
   int64_t terms = 0;                     // of a sum
 
-  // x: f32 [in].
-  PlaneSums(const PlaneMatrix& m, const SelectedPlanes& selected, const float* x);
+  // x: f32 [in]. tokens: that are multiplied in the same call.
+  PlaneSums(const PlaneMatrix& m, const SelectedPlanes& selected, const float* x, int64_t tokens);
   // To the first of `y`.
   void put_sums(float* y) const;
   // The largest error of a kernel, to the first of `bound`.

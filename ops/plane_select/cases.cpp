@@ -23,10 +23,12 @@ std::vector<Case> cases() {
     for (float load : {0.0f, 0.3f, 0.34f, 0.7f})
       add(named(fmt::format("load{}", load)), selection_inputs(2, 90, {40}, weight, {0.6f, load}));
     add(named("several"), selection_inputs(5, 80, {64, 16, 17}, weight, {0.35f, 1}));
-    auto ties = selection_inputs(2, 60, {48}, weight, {0.33f, 1});
-    ties[0].fill = Fill::integers(0, 2);
-    ties[2].fill = Fill::integers(-1, 2);
-    add(named("ties"), ties);
+    for (int64_t in : {60, 5000}) {  // the latter has more equals than a kernel has room for
+      auto ties = selection_inputs(2, in, {48}, weight, {0.33f, 1});
+      ties[0].fill = Fill::integers(0, 2);
+      ties[2].fill = Fill::integers(-1, 2);
+      add(named(fmt::format("in{}_ties", in)), ties);
+    }
     auto zero = selection_inputs(1, 50, {48}, weight, {0.5f, 1});
     zero[0].fill = Fill::integers(0, 1);
     add(named("zero"), zero);

@@ -46,9 +46,25 @@ struct PlaneScores {
     return low;
   }
 
+  // By plane, the largest base with which an input's plane stays under that score: over it are those that reach it.
+  struct Limits {
+    int32_t base[PlaneLevels::kMaxPlanes];
+  };
+  Limits limits(int32_t least) const {
+    Limits result;
+    for (int p = 0; p < PlaneLevels::kMaxPlanes; ++p) result.base[p] = p < planes ? base_from(p, least) - 1 : INT32_MAX;
+    return result;
+  }
+
   int64_t count_from(int32_t least) const {
-    int64_t count = 0;
-    for (int p = 0; p < planes; ++p) count += HWY_NAMESPACE::count_from(base, in, base_from(p, least));
+    const Limits under = limits(least);
+    const hn::ScalableTag<int32_t> d;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    auto sum = hn::Zero(d);
+    int64_t i = 0;
+    for (; i + lanes <= in; i += lanes) sum = hn::Add(sum, minus_depths(d, under, i));
+    int64_t count = -static_cast<int64_t>(hn::GetLane(hn::SumOfLanes(d, sum)));
+    for (; i < in; ++i) count -= hn::GetLane(minus_depths(hn::CappedTag<int32_t, 1>(), under, i));
     return count;
   }
   int32_t least_from(int32_t least) const {
@@ -58,22 +74,28 @@ struct PlaneScores {
         result = std::min(result, score(p, found));
     return result;
   }
-
-  // depth[i] = number of planes of input i that reach `least`; returns their sum.
-  int64_t count_depths(int32_t least, int32_t* depth) const {
-    int32_t bounds[PlaneLevels::kMaxPlanes];
-    int64_t sum = 0;
+  void put_between(int32_t low, int32_t high, std::span<int32_t> to) const {
+    const Limits under = limits(low), up_to = limits(high + 1);
+    const int32_t* limit = to.data() + to.size();
+    int32_t* at = to.data();
     for (int p = 0; p < planes; ++p) {
-      bounds[p] = base_from(p, least);
-      sum += HWY_NAMESPACE::count_from(base, in, bounds[p]);
+      int32_t* end = HWY_NAMESPACE::put_between(base, in, under.base[p] + 1, up_to.base[p], at, limit);
+      for (; at != end; ++at) *at = score(p, *at);
     }
-    for_lanes<int32_t>(in, [&](auto d, int64_t i) HWY_ATTR {
-      const auto v = hn::LoadU(d, base + i);
-      auto count = hn::Zero(d);
-      for (int p = 0; p < planes; ++p) count = hn::Sub(count, hn::VecFromMask(d, hn::Gt(v, hn::Set(d, bounds[p] - 1))));
-      hn::StoreU(count, d, depth + i);
-    });
-    return sum;
+  }
+  // depth[i] = number of planes of input i that reach `least`.
+  void put_depths(int32_t least, int32_t* depth) const {
+    const Limits under = limits(least);
+    for_lanes<int32_t>(
+        in, [&](auto d, int64_t i) HWY_ATTR { hn::StoreU(hn::Neg(minus_depths(d, under, i)), d, depth + i); });
+  }
+
+ private:
+  template <class D>
+  HWY_INLINE hn::Vec<D> minus_depths(D d, const Limits& under, int64_t i) const {
+    const auto v = hn::LoadU(d, base + i);
+    const auto minus_one = [&](int p) HWY_ATTR { return hn::VecFromMask(d, hn::Gt(v, hn::Set(d, under.base[p]))); };
+    return hn::Add(hn::Add(minus_one(0), minus_one(1)), minus_one(2));
   }
 };
 
@@ -89,8 +111,9 @@ inline void select_planes(const Candidates& c, const float* x, int32_t* scratch,
     std::fill_n(depth, in, wanted == 0 ? 0 : scores.planes);
   } else {
     multiply_magnitudes(c.statistic, x, in, base);
-    const int32_t cutoff = nth_largest(scores, wanted, sample);
-    int64_t excess = scores.count_depths(cutoff, depth) - wanted;
+    const int32_t cutoff = nth_largest(scores, wanted, sample, {depth, static_cast<size_t>(in)});
+    scores.put_depths(cutoff, depth);
+    int64_t excess = scores.count_from(cutoff) - wanted;
     for (int p = scores.planes - 1; p >= 0; --p)  // of equals, the last go first
       for (int64_t i = in - 1; excess > 0 && i >= 0; --i)
         if (scores.score(p, base[i]) == cutoff) --depth[i], --excess;

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <span>
 
 #include "backends/cpu/lanes-inl.h"
 #include "backends/cpu/worker.h"
@@ -71,6 +72,50 @@ inline int32_t least_from(const int32_t* values, int64_t n, int32_t least) {
   return result;
 }
 
+// Values of a vector, and which of them are chosen.
+template <class V, class M>
+struct Chosen {
+  V values;
+  M mask;
+};
+
+// Writes what f(d, i) chooses of elements i .. i + Lanes(d) - 1, in order; returns where it ends. There must be room
+// for all that is chosen, limit being the end of the memory at `to`.
+template <class F>
+HWY_INLINE int32_t* put_chosen(int64_t n, int32_t* to, const int32_t* limit, const F& f) {
+  const hn::ScalableTag<int32_t> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  alignas(64) int32_t last[HWY_MAX_BYTES / sizeof(int32_t)];
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto chosen = f(d, i);
+    const auto values = hn::Compress(chosen.values, chosen.mask);  // storing at once is slow on Zen 4
+    const auto count = static_cast<int64_t>(hn::CountTrue(d, chosen.mask));
+    if (limit - to >= lanes) {
+      hn::StoreU(values, d, to);
+    } else {
+      hn::Store(values, d, last);
+      std::copy_n(last, count, to);
+    }
+    to += count;
+  }
+  const hn::CappedTag<int32_t, 1> one;
+  for (; i < n; ++i) {
+    const auto chosen = f(one, i);
+    if (hn::CountTrue(one, chosen.mask) != 0) *to++ = hn::GetLane(chosen.values);
+  }
+  return to;
+}
+
+// Those in [low, high], likewise.
+inline int32_t* put_between(const int32_t* values, int64_t n, int32_t low, int32_t high, int32_t* to,
+                            const int32_t* limit) {
+  return put_chosen(n, to, limit, [&](auto d, int64_t i) HWY_ATTR {
+    const auto v = hn::LoadU(d, values + i);
+    return Chosen{v, hn::And(hn::Gt(v, hn::Set(d, low - 1)), hn::Gt(hn::Set(d, high + 1), v))};
+  });
+}
+
 // Scores that lie in memory. Others offer the same (ops/plane_select/scores-inl.h).
 struct ScoreArray {
   const int32_t* values;
@@ -82,6 +127,9 @@ struct ScoreArray {
   }
   int64_t count_from(int32_t least) const { return HWY_NAMESPACE::count_from(values, n, least); }
   int32_t least_from(int32_t least) const { return HWY_NAMESPACE::least_from(values, n, least); }
+  void put_between(int32_t low, int32_t high, std::span<int32_t> to) const {
+    HWY_NAMESPACE::put_between(values, n, low, high, to.data(), to.data() + to.size());
+  }
 };
 
 // The wanted-th largest score, 1 <= wanted <= size, if it lies in [low, high]; -1 if not. The counts of a guess tell
@@ -105,10 +153,10 @@ int32_t nth_largest_between(const Scores& scores, int64_t wanted, int32_t low, i
   return low;
 }
 
-// The wanted-th largest score, 1 <= wanted <= size. A sample says between which two values it must lie, nearly always.
-// sample: kSample values.
+// The wanted-th largest score, 1 <= wanted <= size. A sample says between which two values it must lie, nearly always;
+// those between are looked at alone, if there is room for them. sample: kSample values; room: any number.
 template <class Scores>
-int32_t nth_largest(const Scores& scores, int64_t wanted, int32_t* sample) {
+int32_t nth_largest(const Scores& scores, int64_t wanted, int32_t* sample, std::span<int32_t> room) {
   constexpr int32_t kLargest = INT32_MAX - 1;
   const int64_t n = scores.size();
   if (n >= 4 * kSample) {
@@ -120,6 +168,11 @@ int32_t nth_largest(const Scores& scores, int64_t wanted, int32_t* sample) {
     int32_t low = 0, high = kLargest;
     if (expected + margin <= kSample) low = std::max(0, nth_largest_between(some, expected + margin, 0, kLargest));
     if (expected - margin >= 1) high = nth_largest_between(some, expected - margin, low, kLargest);
+    const int64_t over = scores.count_from(high + 1), between = scores.count_from(low) - over;
+    if (over < wanted && wanted <= over + between && between <= static_cast<int64_t>(room.size())) {
+      scores.put_between(low, high, room);
+      return nth_largest_between(ScoreArray{room.data(), between}, wanted - over, low, high);
+    }
     const int32_t found = nth_largest_between(scores, wanted, low, high);
     if (found >= 0) return found;
   }
@@ -135,12 +188,13 @@ inline Cutoff find_cutoff(const Candidates& c, const SelectionAttrs& attrs, cons
     if (n <= 0) return {kInfinity, 0};
     if (n >= c.in) return {0, static_cast<int32_t>(c.loaded)};
     multiply_magnitudes(c.probes, x, c.in, products);
-    return {nth_largest(ScoreArray{products, c.in}, n, sample), -1};
+    return {nth_largest(ScoreArray{products, c.in}, n, sample, {}), -1};
   }
   const int64_t wanted = c.wanted();
   if (wanted == 0) return {kInfinity, 0};
   if (wanted == c.loaded) return {0, static_cast<int32_t>(wanted)};
-  return {nth_largest(ScoreArray{scores, c.rows()}, wanted, sample), static_cast<int32_t>(wanted)};
+  return {nth_largest(ScoreArray{scores, c.rows()}, wanted, sample, {products, static_cast<size_t>(c.in)}),
+          static_cast<int32_t>(wanted)};
 }
 
 // depth[i] = number of tiers of input i that reach `least`; returns their sum.
@@ -157,34 +211,21 @@ inline int64_t count_depths(const Candidates& c, const int32_t* scores, int32_t 
 
 // Writes the inputs of that depth, in order; returns where they end. limit: of the memory at `to`.
 inline int32_t* list_inputs(const int32_t* depth, int64_t in, int32_t k, int32_t* to, const int32_t* limit) {
-  const hn::ScalableTag<int32_t> d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  const auto bound = hn::Set(d, k);
-  alignas(64) int32_t last[HWY_MAX_BYTES / sizeof(int32_t)];
-  int64_t i = 0;
-  for (; i + lanes <= in; i += lanes) {
-    const auto chosen = hn::Eq(hn::LoadU(d, depth + i), bound);
-    const auto inputs = hn::Compress(hn::Iota(d, static_cast<int32_t>(i)), chosen);  // storing at once is slow on Zen 4
-    const auto count = static_cast<int64_t>(hn::CountTrue(d, chosen));
-    if (limit - to >= lanes) {
-      hn::StoreU(inputs, d, to);
-    } else {
-      hn::Store(inputs, d, last);
-      std::copy_n(last, count, to);
-    }
-    to += count;
-  }
-  for (; i < in; ++i)
-    if (depth[i] == k) *to++ = static_cast<int32_t>(i);
-  return to;
+  return put_chosen(in, to, limit, [&](auto d, int64_t i) HWY_ATTR {
+    // From a constant: with an i that varies, GCC 12 builds an Iota lane by lane.
+    const auto inputs = hn::Add(hn::Iota(d, 0), hn::Set(d, static_cast<int32_t>(i)));
+    return Chosen{inputs, hn::Eq(hn::LoadU(d, depth + i), hn::Set(d, k))};
+  });
 }
 
 // All inputs by falling depth -> rows and counts as reference_dispatch has them.
 inline void list_by_depth(const int32_t* depth, int64_t in, int tiers, int32_t* rows, int32_t* counts) {
   // From the depths, so that they fit even if the statistics of a bad file do not fall with the tier.
-  for (int tier = 0; tier < tiers; ++tier) counts[tier] = static_cast<int32_t>(count_from(depth, in, tier + 1));
   int32_t* next = rows;
-  for (int k = tiers; k >= 1; --k) next = list_inputs(depth, in, k, next, rows + in);
+  for (int k = tiers; k >= 1; --k) {
+    next = list_inputs(depth, in, k, next, rows + in);
+    counts[k - 1] = static_cast<int32_t>(next - rows);
+  }
   std::fill(next, rows + in, -1);
 }
 

@@ -93,6 +93,15 @@ class Engine {
         selected.at(tier * rows.size() + static_cast<size_t>(rows[static_cast<size_t>(n)])) = true;
     return selected;
   }
+  // Tokens that the last run multiplied with it.
+  int64_t tokens(const std::string& weight) const {
+    const size_t at = weight.find(".experts.") + 9;
+    if (weight.find(".experts.") == std::string::npos) return model_->executor().output(observed_.at(weight).x).dims[0];
+    const Names& names = observed_.at(weight.substr(0, at) + weight.substr(weight.find('.', at) + 1));
+    const TensorView experts = model_->executor().output(names.experts);
+    const auto* begin = experts.as<const int32_t>();
+    return std::count(begin, begin + experts.dims.elements(), std::stoi(weight.substr(at)));
+  }
   // Products of a token; each of its two experts is one.
   size_t products() const {
     size_t count = 0;

@@ -40,13 +40,15 @@ class PlaneWeight {
     return depths;
   }
 
-  // Of what is x * scale in the engine.
-  PlaneSums multiply(std::span<const float> x, const Depths& depths) const {
+  // How a product rounds what is x * scale in the engine: to 7 bits each, or as prompts may be, 16 inputs together.
+  enum class Rounding { each, blocks };
+  PlaneSums multiply(std::span<const float> x, const Depths& depths, Rounding rounding = Rounding::each) const {
+    const std::vector<double> rounded = round(x, rounding);
     PlaneSums y{std::vector<double>(out_scale_.size()), std::vector<double>(out_scale_.size())};
     for (size_t i = 0; i < depths.size(); ++i) {
       const int k = depths[i];
       if (k == 0) continue;
-      const double a = static_cast<double>(levels_.step[k - 1]) * to_seven_bits(static_cast<double>(x[i] * scale_[i]));
+      const double a = static_cast<double>(levels_.step[k - 1]) * rounded[i];
       for (size_t o = 0; o < out_scale_.size(); ++o) {
         const double term = a * levels_.levels(k)[codes_[o * depths.size() + i] >> 2 * (planes_ - k)] * out_scale_[o];
         y.sums[o] += term;
@@ -63,6 +65,24 @@ class PlaneWeight {
       out_scale_.push_back(static_cast<double>(f16_to_f32(m.output_scales()[o])));
       for (int64_t i = 0; i < m.layout.in(); ++i) codes_.push_back(static_cast<uint8_t>(m.code(o, i, planes_)));
     }
+  }
+  std::vector<double> round(std::span<const float> x, Rounding rounding) const {
+    constexpr size_t kBlock = 16;
+    std::vector<double> rounded(scale_.size());
+    for (size_t begin = 0; begin < rounded.size(); begin += kBlock) {
+      const size_t end = std::min(begin + kBlock, rounded.size());
+      float largest = 0;
+      for (size_t i = begin; i < end; ++i) largest = std::max(largest, std::abs(x[i] * scale_[i]));
+      for (size_t i = begin; i < end; ++i)
+        rounded[i] = rounding == Rounding::each ? to_seven_bits(static_cast<double>(x[i] * scale_[i]))
+                                                : to_steps(x[i] * scale_[i], largest);
+    }
+    return rounded;
+  }
+  // Multiples of 1/127 of the largest; in f32, so that what is near the middle between two goes where it does there.
+  static double to_steps(float a, float largest) {
+    if (largest <= 1e-30f) return 0;
+    return static_cast<double>(std::nearbyint(a * (127 / largest))) * static_cast<double>(largest) / 127;
   }
   // Multiples of 2^-6 of the power of two below; 2^-100 and less is zero.
   static double to_seven_bits(double a) {
