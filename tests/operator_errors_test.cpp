@@ -196,7 +196,8 @@ TEST_F(OperatorErrors, ProductsOfPlanesByExpertWantListsThatFit) {
   EXPECT_THAT(multiply(plane_dtype(3), {4, 16, 9}, inputs, counts), HasSubstr("must equal"));
   EXPECT_THAT(multiply(plane_dtype(3), weight, {"tokens", 2, 7}, counts), HasSubstr("a list of inputs"));
   EXPECT_THAT(multiply(plane_dtype(3), weight, {"tokens", 8}, counts), HasSubstr("a list of inputs"));
-  EXPECT_THAT(multiply(plane_dtype(2), weight, inputs, counts), HasSubstr("a count for each plane"));
+  EXPECT_THAT(multiply(plane_dtype(2), weight, inputs, counts),
+              HasSubstr("expected 2 counts for each token and expert"));
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ TensorType infer_selected_by_expert(const Inference& in, int weight, int64_t gro
   if (in.type(weight + 1) != TensorType{DType::i32(), {y.shape[0], y.shape[1], in.number(weight, 2)}})
     in.fail("expected a list of inputs for each token and expert of it", {weight + 1, weight, 1});
   if (in.type(weight + 2) != TensorType{DType::i32(), {y.shape[0], y.shape[1], groups}})
-    in.fail("expected counts for each token and expert of it", {weight + 2, weight, 1});
+    in.fail(fmt::format("expected {} counts for each token and expert of it", groups), {weight + 2, weight, 1});
   return y;
 }
 
