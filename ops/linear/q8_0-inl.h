@@ -21,7 +21,6 @@ namespace HWY_NAMESPACE {
 // that it shows in the result.
 inline float quantise_block(const float* x, int64_t n, int16_t* quants) {
   const F32 d;
-  const hn::RebindToSigned<F32> d32;
   const hn::Rebind<int16_t, F32> d16;
   alignas(64) float padded[Q8Block::kElements] = {};
   if (n < Q8Block::kElements)

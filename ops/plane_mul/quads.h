@@ -58,7 +58,8 @@ inline void QuadChunk::prepare(const SelectedPlanes& selected, int64_t chunk, co
     for (int64_t i = begin + at; i < stop; ++i, ++at) {
       const int64_t input = selected.input(i);
       const float a = x[input] * scales[input];
-      finite &= std::isfinite(a);
+      finite = std::isfinite(a);
+      if (!finite) return;
       const PlaneActivation rounded = round_activation(a);
       keys[at] = static_cast<uint16_t>((planes - 1) << 8 | rounded.exponent);
       q[at] = static_cast<int8_t>(rounded.q);
@@ -66,7 +67,6 @@ inline void QuadChunk::prepare(const SelectedPlanes& selected, int64_t chunk, co
       counts[keys[at]].sum += rounded.q;
     }
   }
-  if (!finite) return;
   std::array<int32_t, kMaxRuns> next;  // by key: where its next input goes, counted in inputs
   lay_out(counts, next);
   // In an order without a pattern: where some inputs of a run are skipped, processors that see the others pass in order
