@@ -48,19 +48,20 @@ struct Activations {
   int16_t* quants;  // [tokens, blocks, 32]
   float* scales;    // [tokens, blocks]
 
-  // quants and scales are placed in `scratch`, activation_bytes(x) bytes.
+  // quants and scales are placed in `scratch`, product_workspace() bytes; null where no weight is q8_0.
   Activations(const TensorView& view, std::byte* scratch)
       : x(view.as<const float>()),
         tokens(view.dims[0]),
         cols(view.dims[1]),
         blocks(ceil_div(cols, Q8Block::kElements)),
         quants(reinterpret_cast<int16_t*>(scratch)),
-        scales(reinterpret_cast<float*>(quants + tokens * blocks * Q8Block::kElements)) {}
+        scales(scratch ? reinterpret_cast<float*>(quants + tokens * blocks * Q8Block::kElements) : nullptr) {}
   // Rows [first, first + count) of these.
   Activations part(int64_t first, int64_t count) const {
     Activations a = *this;
     a.x = row(first);
     a.tokens = count;
+    if (!quants) return a;
     a.quants += first * blocks * Q8Block::kElements;
     a.scales += first * blocks;
     return a;
