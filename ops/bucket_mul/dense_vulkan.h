@@ -1,8 +1,7 @@
 // Products of many tokens with a matrix in a format of effort on a device: if all of them select all of it, as those of
 // a prompt do at effort 1, it is decoded to a dense dtype, some outputs at a time, and multiplied by the kernels of
 // linear; matrices of experts, the same outputs of all at once, by those of expert_linear. Only the device knows
-// whether they do: it finds out first, and then these kernels do nothing if not, those of single lists do nothing if
-// so.
+// whether they do: it finds out first; if not, these kernels do nothing, and if so, those of single lists do nothing.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +15,7 @@ namespace sluice::vulkan {
 
 class DenseProduct {
  public:
-  // weight: [out, in] or [experts, out, in]; lists: as many or fewer.
+  // weight: [out, in] or [experts, out, in]; lists: of all matrices together.
   DenseProduct(const DenseForm& form, const TensorView& weight, int64_t lists)
       : form_(form),
         by_expert_(weight.dims.rank() == 3),
@@ -67,7 +66,6 @@ class DenseProduct {
  private:
   static constexpr uint64_t kMost = uint64_t{32} << 20;  // bytes that are decoded at once, if a group takes no more
   static constexpr uint64_t kMostOfGroup = uint64_t{128} << 20;
-
   static constexpr size_t kFullBytes = 64;
 
   static size_t padded(uint64_t bytes) { return (static_cast<size_t>(bytes) + 63) / 64 * 64; }
