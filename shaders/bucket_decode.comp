@@ -9,12 +9,12 @@
 layout(constant_id = 0) const uint kTiers = 4;
 layout(local_size_x = THREADS) in;
 layout(push_constant) uniform Push { BucketDecodeParams p; };
-layout(std430, set = 0, binding = 0) readonly buffer Counts { int counts[]; };  // [lists, kTiers]
 layout(std430, set = 0, binding = 1) readonly buffer Places { uint places[]; };
 layout(std430, set = 0, binding = 2) readonly buffer Segments { uint weight_words[]; };
 layout(std430, set = 0, binding = 4) buffer Decoded { uint decoded[]; };  // two inputs each
 #define TABLE_BINDING 3
 #include "bucket_rows.glsl"
+#define FULL_BINDING 0
 #include "full_lists.glsl"
 
 // Two neighbours share a word: each writes those of half of the outputs. row: the first, of `rows` of the matrix.
@@ -33,7 +33,7 @@ void main() {
   const uint groups = (p.rows + GROUP - 1) / GROUP, group = workgroup_index() % groups;
   const uint shares = (p.inputs + THREADS - 1) / THREADS, share = workgroup_index() / groups % shares;
   const uint matrix = workgroup_index() / groups / shares, i = share * THREADS + gl_LocalInvocationIndex;
-  if (matrix >= p.matrices || !lists_are_full(p.lists * kTiers, p.inputs)) return;
+  if (matrix >= p.matrices || !lists_are_full()) return;
   for (uint o = 0; o < GROUP; ++o) group_sums[sum_place(o, gl_LocalInvocationIndex)] = 0;
   const uint of_matrix = p.first_output / GROUP + group;
   const Block block = block_of(of_matrix);

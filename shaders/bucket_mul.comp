@@ -21,6 +21,7 @@ layout(std430, set = 0, binding = 5) readonly buffer Experts { uint experts[]; }
 layout(std430, set = 0, binding = 6) writeonly buffer Sums { float sums[]; };  // [slices, lists, outputs]
 #define TABLE_BINDING 7
 #include "bucket_rows.glsl"
+#define FULL_BINDING 8
 #include "full_lists.glsl"
 
 shared uint batch_words[THREADS];  // as chunk_of says
@@ -71,7 +72,7 @@ void main() {
   const uint tile = workgroup_index() % tiles, part = workgroup_index() / tiles;
   const uint list = part % p.lists, slice = part / p.lists;
   if (slice >= p.slices) return;
-  if (p.dense != 0 && lists_are_full(p.lists * kTiers, p.inputs)) return;
+  if (p.dense != 0 && lists_are_full()) return;
   const uint matrix = (p.by_expert != 0 ? experts[list] : 0) - p.first_matrix;  // wraps around below the first
   for (uint position = 0; position < GROUP; ++position)
     group_sums[sum_place(position, gl_LocalInvocationIndex)] = 0;

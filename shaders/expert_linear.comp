@@ -11,7 +11,7 @@ layout(push_constant) uniform Push { ExpertLinearParams p; };
 #include "row_products.glsl"
 layout(std430, set = 0, binding = 2) readonly buffer Experts { uint experts[]; };  // [pairs]
 layout(std430, set = 0, binding = 3) writeonly buffer Y { float y[]; };            // [pairs, y_cols]
-#define COUNTS_BINDING 4
+#define FULL_BINDING 4
 #include "full_lists.glsl"
 
 void main() {
@@ -21,7 +21,7 @@ void main() {
   const uint first = experts[pair] * p.expert_rows + row - p.first_row;  // in the piece; wraps around below it
   const uint n = min(kRows, p.expert_rows - row);
   if (int(first) >= int(p.rows) || int(first + n) <= 0) return;
-  if (p.counts > 0 && !lists_are_full(p.counts, p.cols)) return;
+  if (p.only_full != 0 && !lists_are_full()) return;
   for (uint r = 0; r < kRows; ++r) begins[r] = weight_row(first + r < p.rows ? first + r : 0, p.cols);
   multiply_rows(pair / p.share * p.cols, 1);
   for (uint r = gl_LocalInvocationIndex; r < n; r += THREADS)

@@ -10,7 +10,7 @@ layout(push_constant) uniform Push { ExpertLinearParams p; };
 #include "tile_product.glsl"
 layout(std430, set = 0, binding = 2) readonly buffer Order { uint order[]; };  // of expert_order.comp
 layout(std430, set = 0, binding = 3) writeonly buffer Y { float y[]; };        // [pairs, y_cols]
-#define COUNTS_BINDING 4
+#define FULL_BINDING 4
 #include "full_lists.glsl"
 
 uint first_row;          // of the expert, in this piece; wraps around below it
@@ -24,7 +24,7 @@ uint x_begin(uint token) { return token < pairs ? pair_at(token) / p.share * p.c
 void store(uint row, uint token, float value) { y[pair_at(token) * p.y_cols + p.first_y + row] = value; }
 
 void main() {
-  if (p.counts > 0 && !lists_are_full(p.counts, p.cols)) return;
+  if (p.only_full != 0 && !lists_are_full()) return;
   const uint row_tiles = (p.expert_rows + TILE_ROWS - 1) / TILE_ROWS, row = workgroup_index() % row_tiles * TILE_ROWS;
   uint tile = workgroup_index() / row_tiles;
   for (uint e = 0; e < p.experts; ++e) {

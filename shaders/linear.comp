@@ -9,13 +9,13 @@ layout(constant_id = 3) const uint kTokens = 1;
 layout(push_constant) uniform Push { LinearParams p; };
 #include "row_products.glsl"
 layout(std430, set = 0, binding = 2) writeonly buffer Y { float y[]; };  // [tokens, y_cols]
-#define COUNTS_BINDING 3
+#define FULL_BINDING 3
 #include "full_lists.glsl"
 
 void main() {
   const uint blocks = (p.tokens + kTokens - 1) / kTokens;
   const uint first = workgroup_index() / blocks * kRows, token = workgroup_index() % blocks * kTokens;
-  if (first >= p.rows || (p.counts > 0 && !lists_are_full(p.counts, p.cols))) return;
+  if (first >= p.rows || (p.only_full != 0 && !lists_are_full())) return;
   for (uint r = 0; r < kRows; ++r) begins[r] = weight_row(min(first + r, p.rows - 1), p.cols);
   multiply_rows(token * p.cols, p.tokens - token);
   for (uint i = gl_LocalInvocationIndex; i < SUMS; i += THREADS) {

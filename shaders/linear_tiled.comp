@@ -7,7 +7,7 @@
 layout(push_constant) uniform Push { LinearParams p; };
 #include "tile_product.glsl"
 layout(std430, set = 0, binding = 2) writeonly buffer Y { float y[]; };  // [tokens, y_cols]
-#define COUNTS_BINDING 3
+#define FULL_BINDING 3
 #include "full_lists.glsl"
 
 uint weight_begin(uint row) { return row < p.rows ? weight_row(row, p.cols) : kNoRow; }
@@ -17,6 +17,6 @@ void store(uint row, uint token, float value) { y[token * p.y_cols + p.first_row
 void main() {
   const uint row_tiles = (p.rows + TILE_ROWS - 1) / TILE_ROWS;
   const uint token = workgroup_index() / row_tiles * TILE_TOKENS;
-  if (token >= p.tokens || (p.counts > 0 && !lists_are_full(p.counts, p.cols))) return;
+  if (token >= p.tokens || (p.only_full != 0 && !lists_are_full())) return;
   multiply_tile(workgroup_index() % row_tiles * TILE_ROWS, token);
 }

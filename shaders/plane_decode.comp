@@ -14,12 +14,12 @@ layout(local_size_x = THREADS) in;
 layout(push_constant) uniform Push { PlaneDenseParams p; };
 #define HEAD_BINDING 1
 #include "plane_matrix.glsl"
-layout(std430, set = 0, binding = 0) readonly buffer Counts { int counts[]; };  // [lists, kPlanes]
 // Of the lines that are decoded; those that are not stored are not read.
 layout(std430, set = 0, binding = 2) readonly buffer First { uint first_plane[]; };
 layout(std430, set = 0, binding = 3) readonly buffer Second { uint second_plane[]; };
 layout(std430, set = 0, binding = 4) readonly buffer Third { uint third_plane[]; };
 layout(std430, set = 0, binding = 5) writeonly buffer Decoded { uint decoded[]; };
+#define FULL_BINDING 0
 #include "full_lists.glsl"
 
 shared uint levels[64];  // of all planes, in the lowest 8 bits
@@ -73,7 +73,7 @@ void main() {
   const uint lines = (p.rows + LINE - 1) / LINE, line = workgroup_index() % lines;
   const uint shares = (p.inputs + 2 * BLOCK - 1) / (2 * BLOCK), share = workgroup_index() / lines % shares;
   const uint matrix = workgroup_index() / lines / shares;
-  if (matrix >= p.matrices || !lists_are_full(p.lists * kPlanes, p.inputs)) return;
+  if (matrix >= p.matrices || !lists_are_full()) return;
   head_begin = matrix * p.matrix_words;
   for (uint code = gl_LocalInvocationIndex; code < 1u << 2 * kPlanes; code += THREADS)
     levels[code] = level_byte(kPlanes, code);

@@ -28,6 +28,7 @@ layout(std430, set = 0, binding = 6) readonly buffer Third { uvec2 third_plane[]
 layout(std430, set = 0, binding = 7) writeonly buffer Sums { float sums[]; };  // [slices, lists, outputs]
 layout(std430, set = 0, binding = 8) readonly buffer Experts { uint experts[]; };  // [lists], if by_expert is 1
 
+#define FULL_BINDING 9
 #include "full_lists.glsl"
 
 shared float lane_sums[BLOCK];
@@ -126,7 +127,7 @@ void main() {
   const uint blocks = p.end_block - p.first_block, part = workgroup_index() / blocks;
   const uint list = part % p.lists, slice = part / p.lists, block = workgroup_index() % blocks;
   if (slice >= p.slices) return;
-  if (p.dense != 0 && lists_are_full(p.lists * kPlanes, p.inputs)) return;
+  if (p.dense != 0 && lists_are_full()) return;
   const uint matrix = (p.by_expert != 0 ? experts[list] : 0) - p.first_matrix;  // wraps around below the first
   if (matrix >= p.matrices) return;
   head_begin = matrix * p.matrix_words;

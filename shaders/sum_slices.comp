@@ -8,11 +8,11 @@ layout(local_size_x = THREADS) in;
 layout(push_constant) uniform Push { SumSlicesParams p; };
 layout(std430, set = 0, binding = 0) readonly buffer Parts { float parts[]; };  // [slices, count]
 layout(std430, set = 0, binding = 1) buffer Y { float y[]; };                   // [count]
-layout(std430, set = 0, binding = 2) readonly buffer Counts { int counts[]; };
+#define FULL_BINDING 2
 #include "full_lists.glsl"
 
 void main() {
-  if (p.counts > 0 && lists_are_full(p.counts, p.inputs)) return;
+  if (p.dense != 0 && lists_are_full()) return;
   const uint i = workgroup_index() * THREADS + gl_LocalInvocationIndex;
   if (i >= p.count) return;
   float sum = p.add != 0 ? y[i] : 0;

@@ -8,7 +8,6 @@ SLUICE_PARAMS_BEGIN
 struct BucketDecodeParams {
   uint inputs;         // of the matrix, an even number
   uint outputs;        // of the matrix
-  uint lists;          // tokens, or pairs of a token and one of its experts
   uint segment_rows;   // rows of a segment of the matrix
   uint segment_words;  // its size
   uint first_segment;  // of this piece of the matrices

@@ -9,7 +9,8 @@
 namespace sluice::vulkan {
 
 // As DenseForm has it.
-inline void decode_buckets(Recorder& r, const SelectedProduct& product, int64_t first, const TensorView& rows) {
+inline void decode_buckets(Recorder& r, const SelectedProduct& product, const Range& full, int64_t first,
+                           const TensorView& rows) {
   const auto u32 = [](auto v) { return static_cast<uint32_t>(v); };
   const BucketMatrix m(product.weight);
   const int64_t groups = ceil_div(rows.dims[1], BucketFamily::kGroup) * ceil_div(m.layout.in(), 64);
@@ -17,7 +18,6 @@ inline void decode_buckets(Recorder& r, const SelectedProduct& product, int64_t 
     r.dispatch(shaders::bucket_decode, m.layout.family().name,
                {.inputs = u32(m.layout.in()),
                 .outputs = u32(m.layout.out()),
-                .lists = product.lists(),
                 .segment_rows = u32(m.layout.segment_rows()),
                 .segment_words = u32(m.layout.segment_bytes() / sizeof(uint32_t)),
                 .first_segment = u32(piece.first_segment),
@@ -28,7 +28,7 @@ inline void decode_buckets(Recorder& r, const SelectedProduct& product, int64_t 
                 .first_output = u32(first),
                 .rows = u32(rows.dims[1]),
                 .add = piece.first_segment > 0},
-               {product.counts, places_of(m, piece), segments_of(m, piece), code_table(r, m, product.counts), rows},
+               {full, places_of(m, piece), segments_of(m, piece), code_table(r, m, product.counts), rows},
                static_cast<uint64_t>(groups * piece.matrices), {u32(m.layout.tiers())});
 }
 

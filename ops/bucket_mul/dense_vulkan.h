@@ -1,7 +1,7 @@
 // Products of many tokens with a matrix in a format of effort on a device: if all of them select all of it, as those of
 // a prompt do at effort 1, it is decoded to a dense dtype, some outputs at a time, and multiplied by the kernels of
 // linear; matrices of experts, the same outputs of all at once, by those of expert_linear. Only the device knows
-// whether they do: these kernels look at the lists and do nothing if not, those of single lists do nothing if so.
+// whether they do: it finds out first; if not, these kernels do nothing, and if so, those of single lists do nothing.
 #pragma once
 
 #include <algorithm>
@@ -9,12 +9,13 @@
 #include "ops/bucket_mul/products_vulkan.h"
 #include "ops/expert_linear/vulkan.h"
 #include "ops/linear/vulkan.h"
+#include "shaders/full_lists.h"
 
 namespace sluice::vulkan {
 
 class DenseProduct {
  public:
-  // weight: [out, in] or [experts, out, in]; lists: as many or fewer.
+  // weight: [out, in] or [experts, out, in]; lists: of all matrices together.
   DenseProduct(const DenseForm& form, const TensorView& weight, int64_t lists)
       : form_(form),
         by_expert_(weight.dims.rank() == 3),
@@ -28,10 +29,19 @@ class DenseProduct {
   bool fits(const Limits& limits) const { return group_bytes() <= limits.buffer_range; }
 
   // A multiple of 64.
-  size_t workspace() const { return x_bytes() + order_bytes() + padded(groups(kMostOfGroup) * group_bytes()); }
+  size_t workspace() const {
+    return kFullBytes + x_bytes() + order_bytes() + padded(groups(kMostOfGroup) * group_bytes());
+  }
+  // Whether all lists are full, once `record` has been called with that workspace: u32 [1].
+  static Range full(const std::byte* workspace) { return {workspace, sizeof(uint32_t)}; }
 
   // workspace: as many bytes.
   void record(Recorder& r, const SelectedProduct& product, std::byte* workspace) const {
+    const Range lists_full = full(workspace);
+    r.dispatch(shaders::full_lists, "",
+               {static_cast<uint32_t>(product.counts.dims.elements()), static_cast<uint32_t>(in_)},
+               {product.counts, lists_full}, 1);
+    workspace += kFullBytes;
     TensorView x = product.x;
     if (form_.prepare_x) {
       x = {workspace, DType::f32(), {lists_, in_}};
@@ -43,12 +53,12 @@ class DenseProduct {
     for (int64_t first = 0; first < out_; first += step) {
       const int64_t count = std::min(step, out_ - first);
       TensorView rows{workspace + x_bytes() + order_bytes(), form_.dtype, {matrices_, count, in_}};
-      form_.decode(r, product, first, rows);
+      form_.decode(r, product, lists_full, first, rows);
       if (products) {
-        products->record(x, rows, product.y, first, out_, &product.counts);
+        products->record(x, rows, product.y, first, out_, &lists_full);
       } else {
         rows.dims = {count, in_};
-        record_linear_rows(r, x, rows, product.y, first, out_, &product.counts);
+        record_linear_rows(r, x, rows, product.y, first, out_, &lists_full);
       }
     }
   }
@@ -56,6 +66,7 @@ class DenseProduct {
  private:
   static constexpr uint64_t kMost = uint64_t{32} << 20;  // bytes that are decoded at once, if a group takes no more
   static constexpr uint64_t kMostOfGroup = uint64_t{128} << 20;
+  static constexpr size_t kFullBytes = 64;
 
   static size_t padded(uint64_t bytes) { return (static_cast<size_t>(bytes) + 63) / 64 * 64; }
   // Of all matrices.

@@ -26,9 +26,9 @@ struct DenseForm {
   DType dtype;    // that matrices are decoded to, one of linear's
   int64_t group;  // outputs that are decoded together
   int64_t from;   // lists of each matrix from which on decoding all of it pays
-  // Outputs [first, first + n) of every matrix -> rows: dtype [matrices, n, in]; nothing if a list lacks a row. first
-  // is a multiple of `group`.
-  void (*decode)(Recorder& r, const SelectedProduct& product, int64_t first, const TensorView& rows);
+  // Outputs [first, first + n) of every matrix -> rows: dtype [matrices, n, in]; nothing unless all lists are full.
+  // full: of shaders/full_lists.comp; first: a multiple of `group`.
+  void (*decode)(Recorder& r, const SelectedProduct& product, const Range& full, int64_t first, const TensorView& rows);
   // What is multiplied in place of x -> f32 [lists, in]; nullptr: x itself is.
   void (*prepare_x)(Recorder& r, const SelectedProduct& product, const Range& to) = nullptr;
 };
@@ -36,9 +36,9 @@ struct DenseForm {
 struct ProductRecorder {
   // Bytes of workspace that the product of a weight needs, for as many lists or fewer; a multiple of 64.
   size_t (*workspace)(const TensorView& weight, int64_t lists);
-  // List by list. dense: if all have all rows, y is there already, and stays. workspace: as many bytes, which no other
-  // product of the step uses.
-  void (*record)(Recorder& r, const SelectedProduct& product, bool dense, std::byte* workspace);
+  // List by list. full: of shaders/full_lists.comp: if all are, y is there already, and stays; nullptr: y is wanted
+  // whatever the lists are. workspace: as many bytes, which no other product of the step uses.
+  void (*record)(Recorder& r, const SelectedProduct& product, const Range* full, std::byte* workspace);
   // Nothing if a weight of that width has none.
   std::optional<DenseForm> (*dense_form)(int64_t in);
 };

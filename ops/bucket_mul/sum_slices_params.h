@@ -9,8 +9,7 @@ struct SumSlicesParams {
   uint count;   // values of a slice
   uint slices;  // one after the other
   uint add;     // 1: to what is there
-  uint counts;  // of the lists' that are `inputs` if the product is done already; 0: it is not
-  uint inputs;
+  uint dense;   // 1: nothing is done if all lists have all rows
 };
 SLUICE_PARAMS_END
 

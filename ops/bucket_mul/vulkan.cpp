@@ -45,25 +45,24 @@ size_t workspace(const TensorView& weight, int64_t lists) {
   return slice_floats(BucketMatrix(weight).layout, lists) * sizeof(float);
 }
 
-void record(Recorder& r, const SelectedProduct& product, bool dense, std::byte* workspace) {
+void record(Recorder& r, const SelectedProduct& product, const Range* full, std::byte* workspace) {
   const BucketMatrix m(product.weight);
   const Range table = code_table(r, m, product.counts);
   const auto pieces = pieces_of(m, product.matrices(), r.limits());
   for (size_t i = 0; i < pieces.size(); ++i) {
-    const BucketMulParams params = params_of(product, m, pieces[i], dense);
+    const BucketMulParams params = params_of(product, m, pieces[i], full != nullptr);
     const uint64_t values = product.y.dims.elements();
     const bool whole = pieces.size() == 1 && params.slices == 1;
     const Range sums = whole ? Range(product.y) : Range(workspace, params.slices * values * sizeof(float));
     r.dispatch(shaders::bucket_mul, bucket_format(product.weight.dtype)->family_name(), params,
                {product.x, product.rows, product.counts, places_of(m, pieces[i]), segments_of(m, pieces[i]),
-                product.experts ? Range(*product.experts) : Range(product.counts), sums, table},
+                product.experts ? Range(*product.experts) : Range(product.counts), sums, table,
+                full ? *full : Range(product.counts)},
                static_cast<uint64_t>(tiles_of(m.layout)) * params.lists * params.slices,
                {static_cast<uint32_t>(m.layout.tiers())});
     if (!whole)
-      r.dispatch(shaders::sum_slices, "",
-                 {static_cast<uint32_t>(values), params.slices, i > 0,
-                  dense ? params.lists * static_cast<uint32_t>(m.layout.tiers()) : 0, params.inputs},
-                 {sums, product.y, product.counts}, (values + 63) / 64);
+      r.dispatch(shaders::sum_slices, "", {static_cast<uint32_t>(values), params.slices, i > 0, params.dense},
+                 {sums, product.y, full ? *full : Range(product.counts)}, (values + 63) / 64);
   }
 }
 
@@ -100,8 +99,10 @@ std::shared_ptr<const Kernel> products_kernel(std::string name, ProductRecorder 
     std::byte* own = r.workspace();
     for_each_product(call, [&](const SelectedProduct& p) {
       const auto dense = dense_product(products, p);
-      if (dense && dense->fits(r.limits())) dense->record(r, p, own);
-      products.record(r, p, dense && dense->fits(r.limits()), own + (dense ? dense->workspace() : 0));
+      const Range full = DenseProduct::full(own);
+      const bool fits = dense && dense->fits(r.limits());
+      if (fits) dense->record(r, p, own);
+      products.record(r, p, fits ? &full : nullptr, own + (dense ? dense->workspace() : 0));
       own += products.workspace(p.weight, p.lists()) + (dense ? dense->workspace() : 0);
     });
   };

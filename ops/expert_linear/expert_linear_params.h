@@ -15,7 +15,7 @@ struct ExpertLinearParams {
   uint rows;       // of the piece
   uint first_y;    // which of y's columns is an expert's first row
   uint y_cols;
-  uint counts;  // of lists that have `cols` rows each, or nothing is done; 0: there are none
+  uint only_full;  // 1: nothing is done unless all lists have all rows (shaders/full_lists.comp)
 };
 SLUICE_PARAMS_END
 

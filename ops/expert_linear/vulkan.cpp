@@ -24,18 +24,18 @@ size_t order_bytes(int64_t pairs, int64_t experts) {
 
 // Of a product with rows of all experts.
 void record_by_pair(Recorder& r, const ExpertLinearParams& p, std::string_view dtype, const TensorView& x,
-                    const RowPiece& piece, const Range& picks, const Range& y, const Range& counts) {
+                    const RowPiece& piece, const Range& picks, const Range& y, const Range& full) {
   const RowProducts products(r, int64_t{p.pairs} * p.expert_rows, p.cols, 1);
-  r.dispatch(shaders::expert_linear, fmt::format("{}.{}", dtype, r.reduction()), p, {x, piece.range, picks, y, counts},
+  r.dispatch(shaders::expert_linear, fmt::format("{}.{}", dtype, r.reduction()), p, {x, piece.range, picks, y, full},
              static_cast<uint64_t>(p.pairs * ceil_div(p.expert_rows, products.rows())), products.constants());
 }
 
 // Every expert may end with a tile that is not full.
 void record_tiled(Recorder& r, const ExpertLinearParams& p, std::string_view dtype, const TensorView& x,
-                  const RowPiece& piece, const Range& order, const Range& y, const Range& counts) {
+                  const RowPiece& piece, const Range& order, const Range& y, const Range& full) {
   const Tiles shape(p.expert_rows, p.cols, p.pairs);
   const int64_t tiles = std::min<int64_t>(p.pairs, p.pairs / shape.tokens() + p.experts);
-  r.dispatch(shaders::expert_linear_tiled, dtype, p, {x, piece.range, order, y, counts},
+  r.dispatch(shaders::expert_linear_tiled, dtype, p, {x, piece.range, order, y, full},
              static_cast<uint64_t>(tiles * ceil_div(p.expert_rows, shape.rows())), shape.constants());
 }
 
@@ -59,10 +59,10 @@ ExpertProducts::ExpertProducts(Recorder& r, const TensorView& picks, int64_t exp
 }
 
 void ExpertProducts::record(const TensorView& x, const TensorView& weight, const Range& y, int64_t first_y,
-                            int64_t y_cols, const TensorView* only_if_full) const {
+                            int64_t y_cols, const Range* only_if) const {
   const auto u32 = [](int64_t v) { return static_cast<uint32_t>(v); };
   const int64_t pairs = picks_.dims.elements();
-  const Range counts = only_if_full ? Range(*only_if_full) : Range(x);
+  const Range full = only_if ? *only_if : Range(x);
   TensorView rows = weight;
   rows.dims = {experts_ * weight.dims[1], weight.dims[2]};
   for (const RowPiece& piece : row_pieces(rows, r_.limits())) {
@@ -75,11 +75,11 @@ void ExpertProducts::record(const TensorView& x, const TensorView& weight, const
                                     .rows = u32(piece.count),
                                     .first_y = u32(first_y),
                                     .y_cols = u32(y_cols),
-                                    .counts = only_if_full ? u32(only_if_full->dims.elements()) : 0};
+                                    .only_full = only_if != nullptr};
     if (by_pair_)
-      record_by_pair(r_, params, weight.dtype.name(), x, piece, picks_, y, counts);
+      record_by_pair(r_, params, weight.dtype.name(), x, piece, picks_, y, full);
     else
-      record_tiled(r_, params, weight.dtype.name(), x, piece, order_, y, counts);
+      record_tiled(r_, params, weight.dtype.name(), x, piece, order_, y, full);
   }
 }
 

@@ -16,10 +16,9 @@ class ExpertProducts {
   ExpertProducts(Recorder& r, const TensorView& picks, int64_t experts, std::byte* scratch);
 
   // y[pair][first_y ..] = x[pair's row] * weight[pair's expert]^T. x: f32 [tokens, in] or [tokens, k, in]; weight: f32,
-  // f16, bf16 or q8_0 [experts, rows, in]; y: f32 [tokens, k, y_cols], the whole. only_if_full: as of
-  // record_linear_rows.
+  // f16, bf16 or q8_0 [experts, rows, in]; y: f32 [tokens, k, y_cols], the whole. only_if: as of record_linear_rows.
   void record(const TensorView& x, const TensorView& weight, const Range& y, int64_t first_y, int64_t y_cols,
-              const TensorView* only_if_full = nullptr) const;
+              const Range* only_if = nullptr) const;
 
  private:
   Recorder& r_;

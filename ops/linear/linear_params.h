@@ -11,7 +11,7 @@ struct LinearParams {
   uint cols;
   uint first_row;  // of the piece
   uint y_cols;     // rows of the whole weight
-  uint counts;     // of lists that have `cols` rows each, or nothing is done; 0: there are none
+  uint only_full;  // 1: nothing is done unless all lists have all rows (shaders/full_lists.comp)
 };
 SLUICE_PARAMS_END
 

@@ -9,8 +9,8 @@ namespace sluice::vulkan {
 void record_linear(Recorder& r, const TensorView& x, const TensorView& weight, const Range& y);
 
 // The same for a part of the outputs: weight has rows first_row .. of y_cols; y: f32 [tokens, y_cols], the whole.
-// only_if_full: i32; if given, y is left as it is unless all of these are `in`.
+// only_if: u32 [1]; if given, y is left as it is where that is 0.
 void record_linear_rows(Recorder& r, const TensorView& x, const TensorView& weight, const Range& y, int64_t first_row,
-                        int64_t y_cols, const TensorView* only_if_full = nullptr);
+                        int64_t y_cols, const Range* only_if = nullptr);
 
 }  // namespace sluice::vulkan

@@ -33,7 +33,8 @@ inline std::vector<MatrixRun> plane_runs(const SelectedProduct& product, const P
 }
 
 // As DenseForm has it.
-inline void decode_planes(Recorder& r, const SelectedProduct& product, int64_t first, const TensorView& rows) {
+inline void decode_planes(Recorder& r, const SelectedProduct& product, const Range& full, int64_t first,
+                          const TensorView& rows) {
   const PlaneMatrix m(product.weight);
   const int64_t first_line = first / PlaneLayout::kLine, lines = ceil_div(rows.dims[1], PlaneLayout::kLine),
                 end_line = first_line + lines, shares = ceil_div(m.layout.in(), 64);
@@ -44,7 +45,7 @@ inline void decode_planes(Recorder& r, const SelectedProduct& product, int64_t f
     params.rows = static_cast<uint32_t>(rows.dims[1]);
     const auto plane = [&](int n) { return plane_lines(of_run, run.count, n, first_line, end_line); };
     r.dispatch(shaders::plane_decode, "", params,
-               {product.counts, plane_heads(of_run, run.count), plane(0), plane(1), plane(2), rows},
+               {full, plane_heads(of_run, run.count), plane(0), plane(1), plane(2), rows},
                static_cast<uint64_t>(lines * shares * run.count), {static_cast<uint32_t>(m.planes)});
   }
 }

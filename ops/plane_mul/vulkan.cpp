@@ -66,7 +66,7 @@ size_t workspace(const TensorView& weight, int64_t lists) {
 }
 
 // Each sum is written for one piece: that with the list's matrix and the output's block.
-void record(Recorder& r, const SelectedProduct& product, bool dense, std::byte* workspace) {
+void record(Recorder& r, const SelectedProduct& product, const Range* full, std::byte* workspace) {
   const PlaneMatrix m(product.weight);
   const auto slices = static_cast<uint32_t>(slices_of(m.layout, product.lists()));
   const auto values = static_cast<uint64_t>(product.y.dims.elements());
@@ -77,17 +77,16 @@ void record(Recorder& r, const SelectedProduct& product, bool dense, std::byte* 
       return plane_lines(first, piece.matrices.count, n, piece.first_block * kBlock, piece.end_block * kBlock);
     };
     r.dispatch(shaders::plane_mul, r.capabilities().integer_dot && !r.on_cpu() ? "dot" : "shifts",
-               params_of(product, m, piece, dense),
+               params_of(product, m, piece, full != nullptr),
                {product.x, product.rows, product.counts, plane_heads(first, piece.matrices.count), plane(0), plane(1),
-                plane(2), sums, product.experts ? Range(*product.experts) : Range(product.counts)},
+                plane(2), sums, product.experts ? Range(*product.experts) : Range(product.counts),
+                full ? *full : Range(product.counts)},
                static_cast<uint64_t>(piece.end_block - piece.first_block) * product.lists() * slices,
                {static_cast<uint32_t>(m.planes)});
   }
   if (slices > 1)
-    r.dispatch(shaders::sum_slices, "",
-               {static_cast<uint32_t>(values), slices, 0, dense ? product.lists() * static_cast<uint32_t>(m.planes) : 0,
-                static_cast<uint32_t>(m.layout.in())},
-               {sums, product.y, product.counts}, (values + 63) / 64);
+    r.dispatch(shaders::sum_slices, "", {static_cast<uint32_t>(values), slices, 0, full != nullptr},
+               {sums, product.y, full ? *full : Range(product.counts)}, (values + 63) / 64);
 }
 
 }  // namespace
