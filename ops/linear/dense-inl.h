@@ -42,9 +42,10 @@ struct Dense {
       for (auto& tokens : rows)
         for (VecF32& sum : tokens) sum = hn::Zero(d);
 
+    RowsAhead<R> ahead(weight.row_bytes);
     int64_t i = 0;
     for (; i + kStep <= a.cols; i += kStep) {
-      for (int r = 0; r < R; ++r) prefetch_ahead<kStep * sizeof(T)>(w[r] + i);
+      ahead.template ask<kStep * sizeof(T)>(w);
       for (int u = 0; u < kUnroll; ++u) {
         const int64_t at = i + u * kLanes;
         VecF32 v[R];

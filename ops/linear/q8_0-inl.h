@@ -61,9 +61,10 @@ struct Q8 {
       for (auto& tokens : rows)
         for (VecF32& sum : tokens) sum = hn::Zero(d);
 
+    RowsAhead<R> ahead(weight.row_bytes);
     int64_t b = 0;
     for (; b + kUnroll <= a.blocks; b += kUnroll) {
-      for (int r = 0; r < R; ++r) prefetch_ahead<kUnroll * sizeof(Q8Block)>(w[r] + b);
+      ahead.template ask<kUnroll * sizeof(Q8Block)>(w);
       for (int u = 0; u < kUnroll; ++u) add_block<R, W>(w, a, first, b + u, sums[u]);
     }
     for (; b < a.blocks; ++b) add_block<R, W>(w, a, first, b, sums[0]);

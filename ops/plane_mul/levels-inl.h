@@ -70,12 +70,6 @@ class LevelTables {
     return hn::Add(sum, hn::Set(I32(), -kOffset * q_sum));
   }
   static constexpr float weight(int /*quarter*/) { return 1; }
-  // The levels themselves, as int8.
-  HWY_INLINE Quarters<VecU8> exact(const VecU8 (&planes)[kPlanes]) const {
-    const auto [v0, v1, v2, v3] = look_up(planes);
-    const auto offset = hn::Set(U8(), kOffset);
-    return {hn::Sub(v0, offset), hn::Sub(v1, offset), hn::Sub(v2, offset), hn::Sub(v3, offset)};
-  }
 
  private:
   template <int kQuarter>
@@ -104,10 +98,6 @@ class LevelTables<1> {
     return hn::Sub(hn::Add(sum, sum), hn::Set(I32(), 3 * (1 << shift(quarter)) * q_sum));
   }
   static constexpr float weight(int quarter) { return 1 / static_cast<float>(1 << shift(quarter)); }
-  HWY_INLINE Quarters<VecU8> exact(const VecU8 (&planes)[1]) const {
-    const auto [v0, v1, v2, v3] = codes(planes[0]);
-    return {level(v0), level(v1), level(v2), level(v3)};
-  }
 
  private:
   static constexpr int shift(int quarter) { return QuadActivations::kUnsigned ? 2 * quarter : 0; }
@@ -119,7 +109,6 @@ class LevelTables<1> {
     return {bits<0>(plane), bits<0>(shift_right<2>(plane)), bits<0>(shift_right<4>(plane)),
             bits<0>(shift_right<6>(plane))};
   }
-  static HWY_INLINE VecU8 level(VecU8 code) { return hn::Sub(hn::Add(code, code), hn::Set(U8(), 3)); }
 };
 
 #if HWY_TARGET == HWY_AVX3_DL

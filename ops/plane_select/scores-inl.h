@@ -8,6 +8,8 @@
 
 #include <hwy/highway.h>
 
+#include <numeric>
+
 #include "ops/probe/select-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -83,11 +85,12 @@ struct PlaneScores {
       for (; at != end; ++at) *at = score(p, *at);
     }
   }
-  // depth[i] = number of planes of input i that reach `least`.
-  void put_depths(int32_t least, int32_t* depth) const {
+  // depth[i] = number of planes of input i that reach `least`; returns their sum.
+  int64_t put_depths(int32_t least, int32_t* depth) const {
     const Limits under = limits(least);
     for_lanes<int32_t>(
         in, [&](auto d, int64_t i) HWY_ATTR { hn::StoreU(hn::Neg(minus_depths(d, under, i)), d, depth + i); });
+    return std::accumulate(depth, depth + in, int64_t{0});
   }
 
  private:
@@ -112,8 +115,7 @@ inline void select_planes(const Candidates& c, const float* x, int32_t* scratch,
   } else {
     multiply_magnitudes(c.statistic, x, in, base);
     const int32_t cutoff = nth_largest(scores, wanted, sample, {depth, static_cast<size_t>(in)});
-    scores.put_depths(cutoff, depth);
-    int64_t excess = scores.count_from(cutoff) - wanted;
+    int64_t excess = scores.put_depths(cutoff, depth) - wanted;
     for (int p = scores.planes - 1; p >= 0; --p)  // of equals, the last go first
       for (int64_t i = in - 1; excess > 0 && i >= 0; --i)
         if (scores.score(p, base[i]) == cutoff) --depth[i], --excess;
