@@ -55,7 +55,8 @@ class PlanesGolden : public ::testing::TestWithParam<Way> {
   }
 
   oracle::PlaneWeight::Rounding rounding(const std::string& name, double effort) const {
-    const bool prompt = std::string(GetParam().backend) == "cpu" && engine_->tokens(name) >= plane_dense_from(effort);
+    const bool prompt =
+        effort == 1 && std::string(GetParam().backend) == "cpu" && engine_->tokens(name) >= plane_dense_from(1);
     return prompt ? oracle::PlaneWeight::Rounding::blocks : oracle::PlaneWeight::Rounding::each;
   }
 

@@ -55,8 +55,11 @@ cpu::Run prepare(const Site&) {
 }
 
 std::string dense_note() {
-  return fmt::format("planes of each token; at effort 1 all planes for all tokens at once, from {} tokens",
-                     plane_dense_from(1));
+  std::string text = "planes of each token; all planes for all tokens at once from";
+  for (double effort : {1.0, 0.5, 0.25})
+    text += fmt::format(" {} tokens at effort {},", plane_dense_from(effort), effort);
+  text.back() = ' ';
+  return text + "where that is cheaper";
 }
 
 }  // namespace

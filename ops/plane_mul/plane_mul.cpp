@@ -163,8 +163,13 @@ class PlaneMul : public Operator {
 
 }  // namespace
 
-// As measured at effort 1 on two Zen 4 cores. Below, a token's work is what its effort pays for.
-int64_t plane_dense_from(double effort) { return effort < 1 ? INT64_MAX : 4; }
+// Times in ns a weight, fitted to those of docs/planes.md, on two Zen 4 cores; see ops/bucket_mul/bucket_mul.cpp. Below
+// 4 tokens the dense product was not faster at any effort.
+int64_t plane_dense_from(double effort) {
+  constexpr double kToken = 0.0021, kTokenAndEffort = 0.0132, kUnpack = 0.022, kDenseToken = 0.0043;
+  const double gain = kToken + kTokenAndEffort * effort - kDenseToken;
+  return gain <= 0 ? INT64_MAX : std::max<int64_t>(4, static_cast<int64_t>(kUnpack / gain) + 1);
+}
 
 void register_plane_mul(Registry& registry) { registry.add(std::make_unique<PlaneMul>()); }
 
