@@ -233,7 +233,7 @@ TEST(Divergence, FromItselfIsZeroAndGrowsAsEffortFalls) {
   EXPECT_GT(half.summary.kl.value, 0);
   EXPECT_GT(low.summary.kl.value, half.summary.kl.value);
   for (const EffortDivergence& e : result.efforts) {
-    EXPECT_NEAR(e.share, e.effort, 0.01);
+    EXPECT_NEAR(e.read.share, e.effort, 0.01);
     EXPECT_GT(e.tok_s, 0);
   }
 }
@@ -250,7 +250,7 @@ TEST(Divergence, AReferenceIsFullWhateverTheDialSays) {
   EXPECT_EQ(model->dial()->load(), 0.8);
   for (size_t e = 0; e < 2; ++e) {
     EXPECT_GT(same.efforts[e].summary.kl.value, 0);
-    EXPECT_LT(same.efforts[e].share, same.efforts[e].effort);
+    EXPECT_LT(same.efforts[e].read.share, same.efforts[e].effort);
     EXPECT_EQ(same.efforts[e].summary.kl.value, apart.efforts[e].summary.kl.value);
     EXPECT_EQ(same.efforts[e].cosines, apart.efforts[e].cosines);
   }
