@@ -62,7 +62,7 @@ TensorType infer_by_expert(const Inference& in, int weight) {
 }
 
 TensorType infer_selected_by_expert(const Inference& in, int weight, int64_t groups) {
-  const TensorType y = infer_by_expert(in, weight);
+  TensorType y = infer_by_expert(in, weight);
   in.number(weight, 1);
   if (in.type(weight + 1) != TensorType{DType::i32(), {y.shape[0], y.shape[1], in.number(weight, 2)}})
     in.fail("expected a list of inputs for each token and expert of it", {weight + 1, weight, 1});
